@@ -1,0 +1,51 @@
+"""2D keypoints to 3D joints: the table of networks by name.
+
+Every lifter takes keypoints (B, T, J, 2) in normalised screen coordinates and gives joints
+(B, T, J, 3), root-relative; a network that sees a window and answers for its middle frame gives
+(B, 1, J, 3). A new lifter is one file and one line in `_LIFTERS`.
+"""
+
+import importlib
+import inspect
+
+from torch import nn
+
+from regressor.errors import PosecastError
+
+# name: (module, class, one sentence on it)
+_LIFTERS = {
+    "ktpformer": (
+        "regressor.lifters.ktpformer",
+        "KTPFormer",
+        "Transformer over joints and time that starts from the skeleton's graph and the frames' "
+        "chain (CVPR 2024).",
+    ),
+}
+
+
+def names() -> list[str]:
+    """The lifters that `create` knows."""
+    return list(_LIFTERS)
+
+
+def describe(name: str) -> str:
+    """One sentence on a lifter, for help texts and menus."""
+    return _entry(name)[2]
+
+
+def create(name: str, **options) -> nn.Module:
+    """A new network with random parameters; `options` are those of its class."""
+    module, class_name, _ = _entry(name)
+    network = getattr(importlib.import_module(module), class_name)
+    known = list(inspect.signature(network).parameters)
+    if unknown := [option for option in options if option not in known]:
+        raise PosecastError(
+            f"{name} has no option {unknown[0]}: its options are {', '.join(known)}."
+        )
+    return network(**options)
+
+
+def _entry(name: str) -> tuple[str, str, str]:
+    if name not in _LIFTERS:
+        raise PosecastError(f"There is no lifter called {name}: choose {' or '.join(_LIFTERS)}.")
+    return _LIFTERS[name]
