@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from regressor import lifters
-from regressor.errors import PosecastError
+from regressor.checkpoints import load_published
+from regressor.errors import FileFormatError, PosecastError
 from regressor.lifters.ktpformer import DropPath, adjacency_from_parents
 from tests.golden.fill import fill
 
@@ -74,6 +75,42 @@ def test_parameter_counts_of_the_paper(frames, count):
 def test_parameter_names_and_shapes_are_the_authors(golden):
     state = lifters.create("ktpformer").state_dict()
     assert {name: list(value.shape) for name, value in state.items()} == golden[0]["full_shapes"]
+
+
+def authors_checkpoint(file, shapes):
+    """A file as the authors' training writes it; parameter i is filled with the number i.
+
+    The tensors are stretched from one number each, so that 35 million parameters take no space.
+    """
+    weights = {
+        "module." + name: torch.tensor(float(i)).expand(shape)
+        for i, (name, shape) in enumerate(shapes.items())
+    }
+    content = {
+        "epoch": 80,
+        "lr": np.float64(3.6e-5),
+        "random_state": np.random.RandomState(1234),
+        "optimizer": {"state": {0: {"step": torch.tensor(5.0)}}, "param_groups": [{"lr": 8e-5}]},
+        "model_pos": weights,
+    }
+    torch.save(content, file)
+
+
+def test_a_file_in_the_authors_layout_loads_strictly(golden, tmp_path):
+    shapes = golden[0]["full_shapes"]
+    authors_checkpoint(tmp_path / "model_243_CPN_best_epoch.bin", shapes)
+    network = lifters.create("ktpformer")
+    load_published(network, tmp_path / "model_243_CPN_best_epoch.bin")
+    state = network.state_dict()
+    assert [int(state[name].flatten()[-1]) for name in shapes] == list(range(len(shapes)))
+
+
+def test_a_checkpoint_for_another_window_is_named(golden, tmp_path):
+    authors_checkpoint(tmp_path / "other.bin", golden[0]["full_shapes"])
+    with pytest.raises(FileFormatError, match="is for another network") as caught:
+        load_published(lifters.create("ktpformer", frames=81), tmp_path / "other.bin")
+    assert "Temporal_pos_embed is (1, 243, 512) instead of (1, 81, 512)" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_initial_values_are_the_published_ones():

@@ -1,0 +1,32 @@
+"""Writes files so that none is ever left half-written."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from regressor.errors import PosecastError
+
+
+@contextmanager
+def replacing(file: str | Path) -> Iterator[Path]:
+    """A path beside `file` to write to; it takes the place of `file` when the block ends well.
+
+    Makes the folder if there is none. When the block fails, what was written is removed and an
+    older `file` stays as it was. Raises PosecastError where the system refuses to write.
+    """
+    file = Path(file)
+    partial = file.with_name(f".{file.stem}.{os.getpid()}.partial{file.suffix}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        partial.replace(file)
+    except OSError as error:
+        raise PosecastError(
+            f"{file} can't be written ({error.strerror or error}): choose another place or free "
+            "some space."
+        ) from error
+    finally:
+        # Nothing to remove when all went well, nor when there is no such folder.
+        if partial.parent.is_dir():
+            partial.unlink(missing_ok=True)
