@@ -1,0 +1,17 @@
+"""The errors that a user can cause, each one sentence that says what is wrong and what to do."""
+
+
+class PosecastError(Exception):
+    """Its text is shown to the user as it stands: on the command line, in the JSON stream, in Blender."""
+
+
+class VideoError(PosecastError):
+    """The video can't be read, or holds nothing to read."""
+
+
+class NoPersonError(PosecastError):
+    """No person, or not the person asked for, was found."""
+
+
+class FileFormatError(PosecastError):
+    """A file is not what it should be: a body, a checkpoint, a Motion."""

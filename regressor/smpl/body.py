@@ -1,0 +1,283 @@
+"""The body model: the default body on skinning of our own, a user's SMPL file on smplx.
+
+Both answer one call, smplx's:
+
+    body = load_body()
+    out = body(betas=betas, global_orient=global_orient, body_pose=body_pose, transl=transl)
+    out.vertices, out.joints
+
+Skinning follows Loper et al., "SMPL: A Skinned Multi-Person Linear Model" (2015), equations 2 to 10.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import roma
+import torch
+from torch import nn
+
+from regressor import skeletons
+from regressor.errors import FileFormatError, PosecastError
+
+DEFAULT_BODY = Path(__file__).parent / "data" / "default_body.npz"
+FIELDS = ("v_template", "f", "shapedirs", "J_regressor", "weights", "kintree_table")
+GENDERS = ("neutral", "male", "female")
+# Our names of the landmark sets, and the arrays that hold their regressors.
+REGRESSORS = {
+    "h36m17": "J_regressor_h36m",
+    "mediapipe33": "J_regressor_mediapipe",
+    "coco17": "J_regressor_coco",
+}
+
+
+@dataclass
+class BodyOutput:
+    """vertices (B, V, 3), or None where not asked for, and joints (B, 24, 3), in metres."""
+
+    vertices: torch.Tensor | None
+    joints: torch.Tensor
+
+
+def chain(rotations: torch.Tensor, joints: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Forward kinematics of SMPL's tree.
+
+    rotations (..., 24, 3, 3) relative to the parent, joints (..., 24, 3) at rest, in metres.
+    Returns the world rotations (..., 24, 3, 3) and posed joints (..., 24, 3).
+    """
+    turned, placed = [rotations[..., 0, :, :]], [joints[..., 0, :]]
+    for i, parent in enumerate(skeletons.SMPL24_PARENTS[1:], start=1):
+        offset = (joints[..., i, :] - joints[..., parent, :])[..., None]
+        placed.append(placed[parent] + (turned[parent] @ offset)[..., 0])
+        turned.append(turned[parent] @ rotations[..., i, :, :])
+    return torch.stack(turned, -3), torch.stack(placed, -2)
+
+
+class Body(nn.Module):
+    """A body in SMPL's format on plain linear blend skinning.
+
+    arrays: SMPL's fields: v_template (V, 3), f (F, 3), shapedirs (V, 3, 10 or more),
+        posedirs (V, 3, 207) or none, J_regressor (24, V), weights (V, 24).
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray], name: str = "default", gender: str = "neutral"):
+        super().__init__()
+        self.name, self.gender = name, gender
+        self.faces = np.asarray(arrays["f"], np.int64)
+        self.arrays = arrays
+        self.v_template: torch.Tensor
+        self.shapedirs: torch.Tensor
+        self.J_regressor: torch.Tensor
+        self.weights: torch.Tensor
+        for field in ("v_template", "J_regressor", "weights"):
+            self._constant(field, arrays[field])
+        self._constant("shapedirs", arrays["shapedirs"][:, :, :10])
+        posedirs = arrays.get("posedirs")
+        self.posedirs: torch.Tensor | None = None
+        if posedirs is not None and posedirs.any():
+            self._constant("posedirs", posedirs)
+        # Joints are linear in the betas, so that posing a skeleton needs no mesh.
+        self.rest_joints: torch.Tensor
+        self.joint_shapedirs: torch.Tensor
+        self._constant("rest_joints", self.J_regressor @ self.v_template)
+        self._constant(
+            "joint_shapedirs", torch.einsum("jv,vck->jck", self.J_regressor, self.shapedirs)
+        )
+
+    def _constant(self, name: str, array: np.ndarray | torch.Tensor) -> None:
+        tensor = torch.as_tensor(np.asarray(array, np.float32))
+        self.register_buffer(name, tensor, persistent=False)
+
+    def joints_at_rest(self, betas: torch.Tensor) -> torch.Tensor:
+        """betas (..., 10) to joints (..., 24, 3), metres."""
+        return self.rest_joints + torch.einsum("...k,jck->...jc", betas, self.joint_shapedirs)
+
+    def forward(
+        self,
+        betas: torch.Tensor,
+        global_orient: torch.Tensor,
+        body_pose: torch.Tensor,
+        transl: torch.Tensor | None = None,
+        return_verts: bool = True,
+    ) -> BodyOutput:
+        """betas (B, 10), global_orient (B, 3), body_pose (B, 69) in axis-angle, transl (B, 3)."""
+        pose = torch.cat([global_orient, body_pose], dim=-1).unflatten(-1, (24, 3))
+        rotations = roma.rotvec_to_rotmat(pose)
+        rest = self.joints_at_rest(betas)
+        turned, joints = chain(rotations, rest)
+        moved = torch.zeros_like(joints[:, 0]) if transl is None else transl
+        vertices = None
+        if return_verts:
+            shaped = self.v_template + torch.einsum("bk,vck->bvc", betas, self.shapedirs)
+            if self.posedirs is not None:
+                bent = (rotations[:, 1:] - torch.eye(3, device=pose.device)).flatten(1)
+                shaped = shaped + torch.einsum("bp,vcp->bvc", bent, self.posedirs)
+            vertices = skin(self.weights, turned, joints, rest, shaped) + moved[:, None]
+        return BodyOutput(vertices, joints + moved[:, None])
+
+    def landmark_points(self, skeleton: str) -> "LandmarkPoints":
+        """The few vertices that a landmark set needs, for posing them without the whole mesh."""
+        return LandmarkPoints(self, skeleton)
+
+
+def skin(
+    weights: torch.Tensor,
+    turned: torch.Tensor,
+    joints: torch.Tensor,
+    rest: torch.Tensor,
+    shaped: torch.Tensor,
+) -> torch.Tensor:
+    """Linear blend skinning: shaped vertices (B, V, 3) to posed ones.
+
+    weights (V, 24), turned (B, 24, 3, 3) world rotations, joints and rest (B, 24, 3).
+    """
+    offsets = joints - (turned @ rest[..., None])[..., 0]
+    transforms = torch.cat([turned, offsets[..., None]], dim=-1)  # (B, 24, 3, 4)
+    blended = (weights @ transforms.flatten(2)).unflatten(2, (3, 4))
+    return (blended[..., :3] @ shaped[..., None])[..., 0] + blended[..., 3]
+
+
+class LandmarkPoints:
+    """Landmarks (B, J, 3) of a posed body, skinning only the vertices that they are made of."""
+
+    def __init__(self, body: Body, skeleton: str):
+        regressor = landmark_regressor(body.arrays, skeleton)
+        used = np.flatnonzero(np.abs(regressor).sum(0))
+        self.regressor = torch.as_tensor(regressor[:, used], dtype=torch.float32)
+        self.weights = body.weights[used]
+        self.template = body.v_template[used]
+        self.shapedirs = body.shapedirs[used]
+
+    def __call__(
+        self,
+        turned: torch.Tensor,
+        joints: torch.Tensor,
+        rest: torch.Tensor,
+        betas: torch.Tensor,
+    ) -> torch.Tensor:
+        """turned (B, 24, 3, 3) and joints (B, 24, 3) from `chain`, rest and betas of one body or B."""
+        shaped = self.template + torch.einsum("...k,vck->...vc", betas, self.shapedirs)
+        shaped = shaped.expand(len(turned), *shaped.shape[-2:])
+        rest = rest.expand(len(turned), 24, 3)
+        return self.regressor @ skin(self.weights, turned, joints, rest, shaped)
+
+
+def landmark_regressor(arrays: dict[str, np.ndarray], skeleton: str) -> np.ndarray:
+    """(J, V) matrix from vertices to the landmarks of `skeleton` on this body.
+
+    A body without regressors of its own (a user's SMPL file) takes its limb joints from its
+    J_regressor, and the points of face, hands and feet from the vertices nearest to where the
+    default body has them about the same joint.
+    """
+    if skeleton == "halpe26":
+        rows = dict(zip(skeletons.COCO17, landmark_regressor(arrays, "coco17"), strict=True))
+        named = dict(zip(skeletons.MEDIAPIPE33, landmark_regressor(arrays, "mediapipe33"), strict=True))
+        human = dict(zip(skeletons.H36M17, landmark_regressor(arrays, "h36m17"), strict=True))
+        rows |= {k: v for k, v in named.items() if k not in rows}
+        rows |= {"head_top": human["head_top"], "neck": human["thorax"], "pelvis": human["pelvis"]}
+        rows |= {f"{side}_small_toe": rows[f"{side}_toe"] for side in ("left", "right")}
+        return np.stack([rows[name] for name in skeletons.HALPE26])
+    own = arrays.get(REGRESSORS[skeleton])
+    return own if own is not None else transferred_regressor(arrays, skeleton)
+
+
+def transferred_regressor(arrays: dict[str, np.ndarray], skeleton: str) -> np.ndarray:
+    """(J, V) landmark regressor for a body that brings none, by the default body's."""
+    default = read_arrays(DEFAULT_BODY)
+    size = np.ptp(arrays["v_template"][:, 1]) / np.ptp(default["v_template"][:, 1])
+    source_joints = default["J_regressor"] @ default["v_template"]
+    joints = arrays["J_regressor"] @ arrays["v_template"]
+    matrix = default[REGRESSORS[skeleton]]
+    rows = np.zeros((len(matrix), len(arrays["v_template"])), np.float32)
+    for row, point, name in zip(
+        rows, matrix @ default["v_template"], skeletons.JOINTS[skeleton], strict=True
+    ):
+        if name in skeletons.SMPL24:
+            row[:] = arrays["J_regressor"][skeletons.SMPL24.index(name)]
+            continue
+        anchor = np.linalg.norm(source_joints - point, axis=1).argmin()
+        place = joints[anchor] + size * (point - source_joints[anchor])
+        row[np.linalg.norm(arrays["v_template"] - place, axis=1).argmin()] = 1.0
+    return rows
+
+
+def read_arrays(file: Path) -> dict[str, np.ndarray]:
+    """A body file's arrays, checked. .npz without pickles, .pkl by the restricted unpickler.
+
+    Raises FileFormatError when the file is no body, or holds what no body file needs.
+    """
+    if not file.is_file():
+        raise FileFormatError(f"There is no body file {file}.")
+    if file.suffix == ".pkl":
+        from regressor.safe_pickle import load_pickle
+
+        loaded: Any = load_pickle(file)
+    else:
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                loaded = {key: stored[key] for key in stored.files}
+        except (OSError, ValueError, EOFError, KeyError) as error:
+            raise FileFormatError(
+                f"{file} can't be read as a body (.npz without pickles, or SMPL's .pkl)."
+            ) from error
+    missing = [field for field in FIELDS if not isinstance(loaded, dict) or field not in loaded]
+    if missing:
+        raise FileFormatError(f"{file} is not an SMPL body: it has no {', '.join(missing)}.")
+    arrays = {key: dense(value) for key, value in loaded.items()}
+    count = len(arrays["v_template"])
+    if arrays["J_regressor"].shape != (24, count) or arrays["weights"].shape != (count, 24):
+        raise FileFormatError(f"{file} is not an SMPL body with 24 joints (SMPL-X and SMPL-H aren't).")
+    return arrays
+
+
+def dense(value: Any) -> np.ndarray:
+    """A plain array from what SMPL's files hold: sparse matrices and chumpy's stand-ins too."""
+    value = getattr(value, "x", value)  # the stand-in for chumpy's arrays keeps its values there
+    value = value.toarray() if hasattr(value, "toarray") else np.asarray(value)
+    return value.astype(np.float32) if value.dtype.kind == "f" else value
+
+
+class SmplxBody(Body):
+    """A user's SMPL file run by smplx (an extra: its licence is non-commercial)."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], name: str, gender: str):
+        super().__init__(arrays, name, gender)
+        try:
+            import smplx
+            from smplx.utils import Struct
+        except ImportError as error:
+            raise PosecastError(
+                "SMPL files are run by smplx, which isn't installed: pip install 'posecast[smpl]' "
+                "(its licence is non-commercial)."
+            ) from error
+        fields = {key: arrays[key] for key in (*FIELDS, "posedirs") if key in arrays}
+        fields["shapedirs"] = fields["shapedirs"][:, :, :10]
+        self.model = smplx.SMPL(name, data_struct=Struct(**fields), gender=gender, batch_size=1)
+
+    def forward(self, betas, global_orient, body_pose, transl=None, return_verts=True) -> BodyOutput:
+        out = self.model(
+            betas=betas,
+            global_orient=global_orient,
+            body_pose=body_pose,
+            transl=torch.zeros_like(global_orient) if transl is None else transl,
+            return_verts=return_verts,
+        )
+        return BodyOutput(out.vertices if return_verts else None, out.joints[:, :24])
+
+
+def load_body(file: str | Path | None = None, gender: str = "neutral") -> Body:
+    """The default body, or the SMPL file that a user names (.npz or .pkl).
+
+    gender: "neutral", "male" or "female"; it names what the file is, no more.
+    Raises FileFormatError for a file that is no SMPL body, PosecastError where smplx is missing.
+    """
+    if gender not in GENDERS:
+        raise PosecastError(f"The gender of a body is one of {', '.join(GENDERS)}, not {gender!r}.")
+    if file is None:
+        return Body(read_arrays(DEFAULT_BODY))
+    file = Path(file)
+    arrays = read_arrays(file)
+    if "part_names" in arrays:  # a copy of the default body, or another of this house's making
+        return Body(arrays, name=file.name)
+    return SmplxBody(arrays, name=file.name, gender=gender)
