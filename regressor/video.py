@@ -8,9 +8,7 @@ of its own, so that it overlaps with whatever is done with the frames.
 import errno
 import math
 import os
-import queue
 import statistics
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ import numpy as np
 from av.stream import Disposition
 
 from regressor.errors import VideoError
+from regressor.read_ahead import read_ahead
 
 FALLBACK_FPS = 30.0
 # Above this, a container's rate is its clock rather than its frames' (browser recordings say 1000).
@@ -79,7 +78,6 @@ class Video:
     def __init__(self, path: Path):
         self.path = path
         self.warning: str | None = None
-        self._workers: list[_ReadAhead] = []
         _check_file(path)
         with _open(path) as container:
             stream = _video_stream(container, path)
@@ -88,14 +86,8 @@ class Video:
     def __enter__(self) -> "Video":
         return self
 
-    def __exit__(self, *_exc) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End any decoding that is still under way."""
-        for worker in self._workers:
-            worker.stop()
-        self._workers.clear()
+    def __exit__(self, *_exc: object) -> None:
+        """Nothing stays open: the file is opened for as long as frames are read."""
 
     def frames(
         self, start: float | None = None, end: float | None = None, fps: float | None = None
@@ -113,9 +105,7 @@ class Video:
         if end is not None and end <= first:
             raise VideoError(f"The end ({end:g} s) must lie after the start ({first:g} s).")
         self.warning = None
-        worker = _ReadAhead(self._resampled(first, end, rate))
-        self._workers.append(worker)
-        return iter(worker)
+        return read_ahead(self._resampled(first, end, rate), FRAMES_AHEAD)
 
     def _resampled(self, first: float, end: float | None, rate: float) -> Iterator[VideoFrame]:
         """The frame nearest to each time first + k / rate (runs in the decoding thread)."""
@@ -194,57 +184,6 @@ class Video:
                 f"{self.path.name} ends early: {count} frames ({seen_s:.1f} s of "
                 f"{duration:.1f} s) could be decoded, and were used."
             )
-
-
-class _ReadAhead:
-    """Runs an iterator in a thread, a few items ahead; ends when the reader stops reading."""
-
-    def __init__(self, items: Iterator[VideoFrame]):
-        self._items = items
-        self._queue: queue.Queue = queue.Queue(FRAMES_AHEAD)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="video decoding", daemon=True)
-
-    def __iter__(self) -> Iterator[VideoFrame]:
-        self._thread.start()
-        try:
-            while True:
-                try:
-                    # The timeout lets Ctrl-C through on every platform.
-                    item = self._queue.get(timeout=0.5)
-                except queue.Empty:
-                    continue
-                if item is None:
-                    return
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            self.stop()
-
-    def stop(self) -> None:
-        """Ask the thread to end, and wait for it."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        try:
-            for item in self._items:
-                if not self._put(item):
-                    return
-            self._put(None)
-        except BaseException as error:  # handed to the reading thread, which raises it
-            self._put(error)
-
-    def _put(self, item: object) -> bool:
-        while not self._stopped.is_set():
-            try:
-                self._queue.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
 
 
 class _Picture:

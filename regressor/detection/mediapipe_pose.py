@@ -1,0 +1,138 @@
+"""mediapipe's pose models as a detector: 33 landmarks of several people.
+
+mediapipe's ready-made task runs its person detector on every frame as long as fewer people are
+tracked than were asked for, and smooths landmarks when only one is asked for. Here the landmark
+model runs for each person who is followed, in the region that the last frame suggests, and the
+detector only at intervals, or as soon as somebody is lost. That finds several people at the price
+of one, gives unsmoothed landmarks, and lets the detector, which sees 224 x 224 pixels, look closer
+at parts of the picture.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from regressor.detection.mediapipe_graphs import Box, PoseGraphs
+from regressor.detection.track import Pose, same_person
+from regressor.errors import PosecastError
+from regressor.video import VideoFrame
+
+SEARCH_EVERY_S = 0.5  # people who come in are found within about this time
+
+
+@dataclass
+class _Person:
+    """Somebody who is followed: the pose last seen, and where to look next (NormalizedRect)."""
+
+    pose: Pose
+    rect: Any
+
+
+class MediapipePose:
+    """Follows up to `people` people through the frames that it is called with, one by one."""
+
+    name = "mediapipe"
+    skeleton = "mediapipe33"
+
+    def __init__(self, people: int = 4):
+        if people < 1:
+            raise PosecastError(f"{people} people can't be followed; ask for at least one.")
+        self._graphs = PoseGraphs(people)
+        self._limit = people
+        self._people: list[_Person] = []
+        self._searched_at: float | None = None
+        self._searches = 0
+
+    def __call__(self, frame: VideoFrame) -> list[Pose]:
+        """The people in this frame."""
+        followed = self._look(frame.image, [person.rect for person in self._people])
+        lost = [old for old, new in zip(self._people, followed, strict=True) if new is None]
+        self._people = _distinct([person for person in followed if person is not None])
+        for part in self._where_to_search(frame, lost):
+            self._search(frame.image, part)
+        return [person.pose for person in self._people]
+
+    def reset(self) -> None:
+        """Forget everybody: the next frame belongs to another shot."""
+        self._people.clear()
+        self._searched_at = None
+
+    def close(self) -> None:
+        self._graphs.close()
+
+    def _look(self, image: np.ndarray, rects: list[Any]) -> list[_Person | None]:
+        found = self._graphs.landmarks(image, rects)
+        return [None if person is None else _Person(*person) for person in found]
+
+    def _where_to_search(self, frame: VideoFrame, lost: list[_Person]) -> list[Box]:
+        """Nowhere most of the time; around those who were lost; at intervals everywhere."""
+        height, width = frame.image.shape[:2]
+        parts = [_around(person.pose.box, width, height) for person in lost]
+        first = self._searched_at is None
+        due = self._searched_at is None or frame.time - self._searched_at >= SEARCH_EVERY_S
+        if len(self._people) >= self._limit or not (due or not self._people):
+            return parts
+        closer = closer_looks(width, height)
+        # At first all of them; later one at a time finds those who are small, sooner or later.
+        parts += [(0, 0, width, height)]
+        parts += closer if first else [closer[self._searches % len(closer)]]
+        self._searches += 1
+        self._searched_at = frame.time
+        return parts
+
+    def _search(self, image: np.ndarray, part: Box) -> None:
+        if len(self._people) >= self._limit:
+            return
+        known = [person.rect for person in self._people]
+        rects = [
+            rect
+            for rect in self._graphs.detect(image, part)
+            if not any(_same_region(rect, other) for other in known)
+        ]
+        found = [person for person in self._look(image, rects) if person is not None]
+        # A second look, at the region that the first one suggests, as it will be from now on.
+        again = self._look(image, [person.rect for person in _distinct(found)])
+        new = [person for person in again if person is not None]
+        self._people = _distinct(self._people + new)[: self._limit]
+
+
+def closer_looks(width: int, height: int) -> list[Box]:
+    """Overlapping squares that together cover the picture, two or more along its longer side.
+
+    The detector shrinks what it is given to a square, so a person in one of these looks larger.
+    """
+    side = min(width, height)
+    if max(width, height) < 1.2 * side:
+        side = round(0.65 * side)
+    xs, ys = _positions(width, side), _positions(height, side)
+    return [(x, y, x + side, y + side) for y in ys for x in xs]
+
+
+def _positions(length: int, side: int) -> list[int]:
+    count = 1 if length <= side else max(2, round(1.5 * length / side))
+    return [round(i * (length - side) / max(1, count - 1)) for i in range(count)]
+
+
+def _around(box: np.ndarray, width: int, height: int) -> Box:
+    """A part of the picture, twice as large as `box`."""
+    centre = 0.5 * (box[:2] + box[2:])
+    reach = max(box[2:] - box[:2])
+    x0, y0 = np.clip(centre - reach, 0, (width - 16, height - 16)).astype(int)
+    x1, y1 = np.clip(centre + reach, (x0 + 16, y0 + 16), (width, height)).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)
+
+
+def _same_region(a: Any, b: Any) -> bool:
+    """Whether two regions lie on each other, so that the landmark model would see the same."""
+    apart = max(abs(a.x_center - b.x_center) / b.width, abs(a.y_center - b.y_center) / b.height)
+    return apart < 0.15 and 0.7 < a.height / b.height < 1.4
+
+
+def _distinct(people: list[_Person]) -> list[_Person]:
+    """Without those who are somebody before them, seen twice."""
+    kept: list[_Person] = []
+    for person in people:
+        if not any(same_person(person.pose, other.pose) for other in kept):
+            kept.append(person)
+    return kept
