@@ -34,6 +34,8 @@ _ARRAYS: dict[str, tuple[type, tuple]] = {
     "camera_extrinsics": (np.float32, ("T", 4, 4)),
 }
 _FINITE = ("poses", "trans", "betas", "times", "joints", "camera_intrinsics", "camera_extrinsics")
+# Default of fields that a Motion always has once it is made.
+_FILLED_IN: Any = None
 
 
 @dataclass
@@ -48,9 +50,9 @@ class Motion:
     betas: np.ndarray  # (10,)
     mocap_framerate: float  # frames per second
     gender: str = "neutral"
-    frames: np.ndarray | None = None  # (T,) numbers of the video's frames
-    times: np.ndarray | None = None  # (T,) s from the start of the video
-    observed: np.ndarray | None = None  # (T,) False where a gap was filled
+    frames: np.ndarray = _FILLED_IN  # (T,) numbers of the video's frames
+    times: np.ndarray = _FILLED_IN  # (T,) s from the start of the video
+    observed: np.ndarray = _FILLED_IN  # (T,) False where a gap was filled
     joints: np.ndarray | None = None  # (T, 24, 3) m, the body's joints in the world
     keypoints: np.ndarray | None = None  # (T, J, 2) px
     confidence: np.ndarray | None = None  # (T, J) in 0 … 1
