@@ -7,11 +7,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 prepare_environment blender,smpl,dev
 
-"$python" -m ruff check .
-"$python" -m ruff format --check .
+# Everything is run, so that one call shows all there is to mend.
+status=0
+"$python" -m ruff check . || status=1
+"$python" -m ruff format --check --quiet . || status=1
 if command -v node >/dev/null; then
-  "$python" -m pyright --pythonpath "$python" --level error
+  "$python" -m pyright --pythonpath "$python" --level error || status=1
 else
   echo "pyright is left out: it needs Node.js, which is not installed."
 fi
-"$python" -m pytest "$@"
+"$python" -m pytest "$@" || status=1
+exit "$status"
