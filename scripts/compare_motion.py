@@ -91,7 +91,8 @@ def skeletons_of(motion: Motion, truth: Motion) -> dict:
 def default_joints(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
     """The default body's 24 joints and Human3.6M's 17, both (T, J, 3) m in the world."""
     body = load_body()
-    betas, trans = torch.from_numpy(motion.betas), torch.from_numpy(motion.trans)
+    betas = torch.from_numpy(motion.betas).expand(len(motion), -1)
+    trans = torch.from_numpy(motion.trans)
     rotations = roma.rotvec_to_rotmat(torch.from_numpy(motion.poses).unflatten(1, (24, 3)))
     rest = body.joints_at_rest(betas)
     rotation, joints = chain(rotations, rest)
