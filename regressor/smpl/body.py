@@ -24,12 +24,6 @@ from regressor.errors import FileFormatError, PosecastError
 DEFAULT_BODY = Path(__file__).parent / "data" / "default_body.npz"
 FIELDS = ("v_template", "f", "shapedirs", "J_regressor", "weights", "kintree_table")
 GENDERS = ("neutral", "male", "female")
-# Our names of the landmark sets, and the arrays that hold their regressors.
-REGRESSORS = {
-    "h36m17": "J_regressor_h36m",
-    "mediapipe33": "J_regressor_mediapipe",
-    "coco17": "J_regressor_coco",
-}
 
 
 @dataclass
@@ -46,6 +40,7 @@ def chain(rotations: torch.Tensor, joints: torch.Tensor) -> tuple[torch.Tensor, 
     rotations (..., 24, 3, 3) relative to the parent, joints (..., 24, 3) at rest, in metres.
     Returns the world rotations (..., 24, 3, 3) and posed joints (..., 24, 3).
     """
+    joints = joints.expand(*rotations.shape[:-3], 24, 3)
     turned, placed = [rotations[..., 0, :, :]], [joints[..., 0, :]]
     for i, parent in enumerate(skeletons.SMPL24_PARENTS[1:], start=1):
         offset = (joints[..., i, :] - joints[..., parent, :])[..., None]
@@ -116,10 +111,6 @@ class Body(nn.Module):
             vertices = skin(self.weights, turned, joints, rest, shaped) + moved[:, None]
         return BodyOutput(vertices, joints + moved[:, None])
 
-    def landmark_points(self, skeleton: str) -> "LandmarkPoints":
-        """The few vertices that a landmark set needs, for posing them without the whole mesh."""
-        return LandmarkPoints(self, skeleton)
-
 
 def skin(
     weights: torch.Tensor,
@@ -136,70 +127,6 @@ def skin(
     transforms = torch.cat([turned, offsets[..., None]], dim=-1)  # (B, 24, 3, 4)
     blended = (weights @ transforms.flatten(2)).unflatten(2, (3, 4))
     return (blended[..., :3] @ shaped[..., None])[..., 0] + blended[..., 3]
-
-
-class LandmarkPoints:
-    """Landmarks (B, J, 3) of a posed body, skinning only the vertices that they are made of."""
-
-    def __init__(self, body: Body, skeleton: str):
-        regressor = landmark_regressor(body.arrays, skeleton)
-        used = np.flatnonzero(np.abs(regressor).sum(0))
-        self.regressor = torch.as_tensor(regressor[:, used], dtype=torch.float32)
-        self.weights = body.weights[used]
-        self.template = body.v_template[used]
-        self.shapedirs = body.shapedirs[used]
-
-    def __call__(
-        self,
-        turned: torch.Tensor,
-        joints: torch.Tensor,
-        rest: torch.Tensor,
-        betas: torch.Tensor,
-    ) -> torch.Tensor:
-        """turned (B, 24, 3, 3) and joints (B, 24, 3) from `chain`, rest and betas of one body or B."""
-        shaped = self.template + torch.einsum("...k,vck->...vc", betas, self.shapedirs)
-        shaped = shaped.expand(len(turned), *shaped.shape[-2:])
-        rest = rest.expand(len(turned), 24, 3)
-        return self.regressor @ skin(self.weights, turned, joints, rest, shaped)
-
-
-def landmark_regressor(arrays: dict[str, np.ndarray], skeleton: str) -> np.ndarray:
-    """(J, V) matrix from vertices to the landmarks of `skeleton` on this body.
-
-    A body without regressors of its own (a user's SMPL file) takes its limb joints from its
-    J_regressor, and the points of face, hands and feet from the vertices nearest to where the
-    default body has them about the same joint.
-    """
-    if skeleton == "halpe26":
-        rows = dict(zip(skeletons.COCO17, landmark_regressor(arrays, "coco17"), strict=True))
-        named = dict(zip(skeletons.MEDIAPIPE33, landmark_regressor(arrays, "mediapipe33"), strict=True))
-        human = dict(zip(skeletons.H36M17, landmark_regressor(arrays, "h36m17"), strict=True))
-        rows |= {k: v for k, v in named.items() if k not in rows}
-        rows |= {"head_top": human["head_top"], "neck": human["thorax"], "pelvis": human["pelvis"]}
-        rows |= {f"{side}_small_toe": rows[f"{side}_toe"] for side in ("left", "right")}
-        return np.stack([rows[name] for name in skeletons.HALPE26])
-    own = arrays.get(REGRESSORS[skeleton])
-    return own if own is not None else transferred_regressor(arrays, skeleton)
-
-
-def transferred_regressor(arrays: dict[str, np.ndarray], skeleton: str) -> np.ndarray:
-    """(J, V) landmark regressor for a body that brings none, by the default body's."""
-    default = read_arrays(DEFAULT_BODY)
-    size = np.ptp(arrays["v_template"][:, 1]) / np.ptp(default["v_template"][:, 1])
-    source_joints = default["J_regressor"] @ default["v_template"]
-    joints = arrays["J_regressor"] @ arrays["v_template"]
-    matrix = default[REGRESSORS[skeleton]]
-    rows = np.zeros((len(matrix), len(arrays["v_template"])), np.float32)
-    for row, point, name in zip(
-        rows, matrix @ default["v_template"], skeletons.JOINTS[skeleton], strict=True
-    ):
-        if name in skeletons.SMPL24:
-            row[:] = arrays["J_regressor"][skeletons.SMPL24.index(name)]
-            continue
-        anchor = np.linalg.norm(source_joints - point, axis=1).argmin()
-        place = joints[anchor] + size * (point - source_joints[anchor])
-        row[np.linalg.norm(arrays["v_template"] - place, axis=1).argmin()] = 1.0
-    return rows
 
 
 def read_arrays(file: Path) -> dict[str, np.ndarray]:

@@ -1,0 +1,1 @@
+"""What networks are trained on: mocap, and later the sets of the field."""
