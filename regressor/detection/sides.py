@@ -14,19 +14,23 @@ import numpy as np
 from regressor.detection.track import Track
 from regressor.skeletons import JOINTS, mirror
 
-ARMS = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb")
-LEGS = ("hip", "knee", "ankle", "heel", "toe", "small_toe")
-HEAD = ("eye_inner", "eye", "eye_outer", "ear", "mouth")
+# Joint pairs that a detector swaps together, and the smaller sets that it swaps for a few frames.
+ARMS = (("shoulder",), ("elbow",), ("wrist", "pinky", "index", "thumb"))
+LEGS = (("hip",), ("knee",), ("ankle", "heel", "toe", "small_toe"))
+HEAD = (("eye_inner", "eye", "eye_outer", "ear", "mouth"),)
 WORKING_FPS = 30.0  # at higher rates a step in time is lost in the noise, so frames are left out
 # The spread of a difference around constant velocity, in shares of the person's height: the
 # detector's noise, and what muscles do in 1/30 s (it grows with the square of the step).
 NOISE = 0.015
 ACCELERATION = 0.02
 WORST = 6.0  # a single joint's misfit counts no more than this
-SWITCH = 6.0  # evidence that is needed for a change between right and swapped
+SWITCH = 10.0  # evidence that is needed for a change between right and swapped
+SHORT_SWITCH = 3.0  # the same for a short run, judged by the frames on both sides of it
 SWAPPED = 0.04  # and for each frame that is held to be swapped: the detector is mostly right
 TWISTED = 1.0  # hips the other way round than the shoulders, for each frame
 LEAST_CONFIDENCE = 0.05
+NEIGHBOURS = 4  # on either side, in the second look at short runs
+CLEARLY_APART = 0.05  # person heights
 
 
 def repair_sides(track: Track) -> Track:
@@ -35,12 +39,11 @@ def repair_sides(track: Track) -> Track:
     Arms, legs and head are judged apart. Keypoints, confidence and the detector's own 3D are
     exchanged together; a track that needs nothing is returned as it is.
     """
-    joints, swapped = find_swaps(track)
+    swapped = find_swaps(track)
     if not swapped.any():
         return track
     partner = mirror(track.skeleton)
-    # (T, J): the joint that each joint's place is taken from.
-    source = np.where(swapped[:, joints] & (joints >= 0), partner, np.arange(len(partner)))
+    source = np.where(swapped, partner, np.arange(len(partner)))  # (T, J)
     rows = np.arange(len(track))[:, None]
     world = track.world
     if world is not None and world.shape[1] == len(partner):
@@ -53,105 +56,130 @@ def repair_sides(track: Track) -> Track:
     )
 
 
-def find_swaps(track: Track) -> tuple[np.ndarray, np.ndarray]:
-    """(J,) the group of each joint (0 arms, 1 legs, 2 head, -1 none); (T, 3) where it is swapped."""
-    joints = _groups(track.skeleton)
-    swapped = np.zeros((len(track), 3), bool)
+def find_swaps(track: Track) -> np.ndarray:
+    """(T, J) bool: the joints that carry their partner's name."""
+    swapped = np.zeros(track.confidence.shape, bool)
     if len(track) < 3:
-        return joints, swapped
+        return swapped
     step_s = float(np.median(np.diff(track.times)))
     every = max(1, round(1.0 / (WORKING_FPS * max(step_s, 1e-6))))
     chosen = np.arange(0, len(track), every)
-    if len(chosen) < 3:
-        return joints, swapped
-    parts = [_Differences(track, joints, group, chosen) for group in range(3)]
-    body = _best_path(*_body_costs(parts[0], parts[1], every * step_s))
-    head = _best_path(parts[2].misfit(every * step_s), SWAPPED * np.arange(2) * _ones(chosen, 2))
-    labels = np.stack([body // 2, body % 2, head], axis=1).astype(bool)
-    swapped[chosen] = labels
-    for group, part in enumerate(parts):
-        part.fill_between(swapped[:, group], chosen)
-    return joints, swapped
+    if len(chosen) < 5:
+        return swapped
+    step_s *= every
+    arms, legs, head = (_Pairs(track, sum(part, ()), chosen, step_s) for part in (ARMS, LEGS, HEAD))
+    body = _best_path(*_body_costs(arms, legs))
+    face = _best_path(head.misfit(), np.tile([0, SWAPPED], (len(chosen), 1)))
+    for sets, labels in ((ARMS, body // 2), (LEGS, body % 2), (HEAD, face)):
+        for names in sets:
+            pairs = _Pairs(track, names, chosen, step_s)
+            if len(pairs.left):
+                label = pairs.filled(pairs.refined(labels))[:, None]
+                swapped[:, pairs.left] = swapped[:, pairs.right] = label
+    return swapped
 
 
-class _Differences:
-    """Left minus right of the joint pairs of one group, through the chosen frames."""
+class _Pairs:
+    """Some joint pairs: how far left is from right, through the chosen frames."""
 
-    def __init__(self, track: Track, joints: np.ndarray, group: int, chosen: np.ndarray):
-        names = JOINTS[track.skeleton]
-        self.left = [i for i, name in enumerate(names) if joints[i] == group and "left_" in name]
-        right = mirror(track.skeleton)[self.left]
+    def __init__(self, track: Track, names: tuple[str, ...], chosen: np.ndarray, step_s: float):
+        joints = JOINTS[track.skeleton]
+        self.left = [joints.index(f"left_{name}") for name in names if f"left_{name}" in joints]
+        self.right = [joints.index(f"right_{joints[i][5:]}") for i in self.left]
         height = np.maximum(*(track.boxes[:, 2:] - track.boxes[:, :2]).T)
         height = np.maximum(height, 1.0)[:, None, None]
-        self._all = (track.keypoints[:, self.left] - track.keypoints[:, right]) / height
-        sure = np.minimum(track.confidence[:, self.left], track.confidence[:, right])
+        self._all = (track.keypoints[:, self.left] - track.keypoints[:, self.right]) / height
+        self._chosen = chosen
         self.difference = self._all[chosen]  # (N, P, 2) in person heights
+        sure = np.minimum(track.confidence[:, self.left], track.confidence[:, self.right])
         self.weight = np.maximum(sure[chosen], LEAST_CONFIDENCE)  # (N, P)
+        self._sigma = self._spread(step_s)
 
-    def misfit(self, step_s: float) -> np.ndarray:
+    def _spread(self, step_s: float) -> float:
+        """How far a difference may be from constant velocity, in person heights.
+
+        What is usual, or more where this film's own jitter is more (the median misfit of the
+        labels as they came, which swaps here and there don't change).
+        """
+        d = self.difference
+        usual = float(np.hypot(NOISE, ACCELERATION * (step_s * 30.0) ** 2))
+        off = np.linalg.norm(d[2:] - 2 * d[1:-1] + d[:-2], axis=-1)
+        return max(usual, float(np.median(off)) if off.size else 0.0)
+
+    def misfit(self) -> np.ndarray:
         """(N - 2, 2, 2, 2) cost of the labels of three frames in a row, the latest last."""
         d = self.difference
-        sigma = np.hypot(NOISE, ACCELERATION * (step_s * 30.0) ** 2)
         weight = np.minimum(np.minimum(self.weight[2:], self.weight[1:-1]), self.weight[:-2])
         cost = np.zeros((len(d) - 2, 2, 2, 2))
         for a, b, c in np.ndindex(2, 2, 2):
             off = (1 - 2 * c) * d[2:] - 2 * (1 - 2 * b) * d[1:-1] + (1 - 2 * a) * d[:-2]
-            joint = np.minimum(np.square(off).sum(axis=-1) / (2 * sigma**2), WORST)
-            cost[:, a, b, c] = (weight * joint).sum(axis=1) + SWITCH * (b != c)
+            cost[:, a, b, c] = self._cost(off, self._sigma, weight) + SWITCH * (b != c)
         return cost
 
-    def fill_between(self, swapped: np.ndarray, chosen: np.ndarray) -> None:
-        """Label the frames that were left out like the chosen ones beside them (T,), in place."""
-        for first, last in zip(chosen, [*chosen[1:], len(swapped)], strict=True):
-            after = min(last, chosen[-1])
-            if swapped[first] == swapped[after]:
-                swapped[first:last] = swapped[first]
-                continue
-            ends = [(-1) ** int(swapped[i]) * self._all[i] for i in (first, after)]
-            for i in range(first + 1, last):
-                share = (i - first) / (after - first)
-                between = (1 - share) * ends[0] + share * ends[1]
-                swapped[i] = (between * self._all[i]).sum() < 0
+    def refined(self, labels: np.ndarray) -> np.ndarray:
+        """(N,) labels, changed in short runs where the frames around say so.
+
+        Detectors pass from one labelling to the other through frames with both limbs in one place,
+        which have no velocity to go by: here each frame is held against a robust line through its
+        neighbours.
+        """
+        sigma = 2 * self._sigma
+        for _ in range(2):
+            values = (1.0 - 2.0 * labels)[:, None, None] * self.difference
+            line = _robust_line(values, self.weight, sigma)
+            cost = [self._cost(sign * values - line, sigma, self.weight) for sign in (1, -1)]
+            costs = np.stack(cost, axis=1) + (0, SWAPPED)
+            # At the ends there is no line to trust, and a change must begin and end somewhere.
+            costs[:2] = costs[-2:] = 0
+            costs[[0, -1], 1] += SHORT_SWITCH
+            stay = np.tile(SHORT_SWITCH * (1 - np.eye(2)), (len(labels) - 2, 2, 1, 1))
+            labels = labels ^ _best_path(stay, costs, SHORT_SWITCH)
+        return labels
+
+    def filled(self, labels: np.ndarray) -> np.ndarray:
+        """(N,) labels of the chosen frames to (T,) bool of all, by what lies between them."""
+        everywhere = np.arange(len(self._all))
+        before = np.searchsorted(self._chosen, everywhere, side="right") - 1
+        after = np.minimum(before + (self._chosen[before] < everywhere), len(labels) - 1)
+        signs = 1.0 - 2.0 * labels
+        first, second = (signs[i][:, None, None] * self.difference[i] for i in (before, after))
+        gap = np.maximum(self._chosen[after] - self._chosen[before], 1)
+        share = ((everywhere - self._chosen[before]) / gap)[:, None, None]
+        agreement = ((first + share * (second - first)) * self._all).sum(axis=(1, 2))
+        # Between two frames of one label, a frame must plainly be the other way round.
+        plain = -len(self.left) * CLEARLY_APART**2
+        same = np.where(agreement * signs[before] < plain, 1 - labels[before], labels[before])
+        return np.where(labels[before] == labels[after], same, agreement < 0).astype(bool)
+
+    def _cost(self, off: np.ndarray, sigma: float, weight: np.ndarray) -> np.ndarray:
+        """(N, P, 2) distances to (N,) costs, in which no joint counts more than WORST."""
+        joint = 0.5 * np.square(off / sigma).sum(axis=-1)
+        return (weight * np.minimum(joint, WORST)).sum(axis=1)
 
 
-def _groups(skeleton: str) -> np.ndarray:
-    """(J,) 0 arms, 1 legs, 2 head, -1 for joints without a partner."""
-    groups = {name: group for group, part in enumerate((ARMS, LEGS, HEAD)) for name in part}
-    names = JOINTS[skeleton]
-    partner = mirror(skeleton)
-    return np.array(
-        [
-            groups[name.partition("_")[2]] if partner[i] != i else -1
-            for i, name in enumerate(names)
-        ]
-    )
-
-
-def _body_costs(
-    arms: _Differences, legs: _Differences, step_s: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _body_costs(arms: _Pairs, legs: _Pairs) -> tuple[np.ndarray, np.ndarray]:
     """Costs of the four labels 2 * arms + legs: (N - 2, 4, 4, 4) in time, and (N, 4) alone."""
-    apart = [arms.misfit(step_s), legs.misfit(step_s)]
-    label = np.arange(4)
-    first = apart[0][:, label[:, None, None] // 2, label[None, :, None] // 2, label // 2]
-    second = apart[1][:, label[:, None, None] % 2, label[None, :, None] % 2, label % 2]
+    arm, leg = np.arange(4) // 2, np.arange(4) % 2
+    in_time = arms.misfit()[:, arm[:, None, None], arm[:, None], arm]
+    in_time = in_time + legs.misfit()[:, leg[:, None, None], leg[:, None], leg]
     # Shoulders and hips point the same way, unless one of the two is swapped.
     shoulders, hips = arms.difference[:, 0], legs.difference[:, 0]
     length = np.linalg.norm(shoulders, axis=1) * np.linalg.norm(hips, axis=1)
     # Counts where both are as wide as from the front; from the side nothing can be told.
     agree = (shoulders * hips).sum(axis=1) / np.maximum(length, 0.06**2)
-    sign = (1 - 2 * (label // 2)) * (1 - 2 * (label % 2))
+    sign = (1 - 2 * arm) * (1 - 2 * leg)
     alone = TWISTED * np.maximum(0.0, -sign * agree[:, None])
-    return first + second, alone + SWAPPED * (label // 2 + label % 2)
+    return in_time, alone + SWAPPED * (arm + leg)
 
 
-def _best_path(misfit: np.ndarray, alone: np.ndarray) -> np.ndarray:
+def _best_path(misfit: np.ndarray, alone: np.ndarray, switch: float = SWITCH) -> np.ndarray:
     """The labels (N,) of least cost, by dynamic programming over pairs of frames.
 
-    misfit (N - 2, S, S, S) of three frames in a row; alone (N, S) of one.
+    misfit (N - 2, S, S, S) of three frames in a row; alone (N, S) of one; switch: between the first
+    two, which misfit doesn't hold.
     """
     total = alone[0][:, None] + alone[1]  # (S, S): the labels of the last two frames
-    total = total + SWITCH * (1 - np.eye(len(total)))
+    total = total + switch * (1 - np.eye(len(total)))
     back = np.zeros(misfit.shape[:1] + total.shape, np.int64)
     for i, cost in enumerate(misfit):
         options = total[:, :, None] + cost  # (S, S, S)
@@ -164,5 +192,27 @@ def _best_path(misfit: np.ndarray, alone: np.ndarray) -> np.ndarray:
     return np.array(path[::-1])
 
 
-def _ones(chosen: np.ndarray, count: int) -> np.ndarray:
-    return np.ones((len(chosen), count))
+def _robust_line(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
+    """(N, P, 2): each frame as the line through its neighbours has it; outliers count little.
+
+    values (N, P, 2), weight (N, P).
+    """
+    reach = np.arange(-NEIGHBOURS, NEIGHBOURS + 1)
+    at = np.arange(len(values))[:, None] + reach  # (N, W)
+    inside = (at >= 0) & (at < len(values)) & (reach != 0)
+    near = values[np.clip(at, 0, len(values) - 1)]  # (N, W, P, 2)
+    base = weight[np.clip(at, 0, len(values) - 1)] * inside[..., None]  # (N, W, P)
+    time = reach[:, None].astype(float)
+    trust = base
+    line = np.zeros_like(values)
+    for _ in range(6):
+        total, first = trust.sum(axis=1) + 1e-9, (trust * time).sum(axis=1)
+        second = (trust * time**2).sum(axis=1) + 1e-3
+        sums = (trust[..., None] * near).sum(axis=1)
+        products = (trust[..., None] * time[..., None] * near).sum(axis=1)
+        determinant = (total * second - first**2 + 1e-9)[..., None]
+        line = (second[..., None] * sums - first[..., None] * products) / determinant
+        slope = (total[..., None] * products - first[..., None] * sums) / determinant
+        off = near - line[:, None] - slope[:, None] * time[..., None]
+        trust = base / (1 + np.square(off).sum(axis=-1) / sigma**2)
+    return line
