@@ -86,6 +86,22 @@ def quaternion_to_matrix(quaternions: np.ndarray) -> np.ndarray:
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
+def matrix_to_quaternion(matrix: np.ndarray) -> np.ndarray:
+    """(..., 3, 3) rotation matrices to (..., 4) unit quaternions, w first.
+
+    They are the dominant eigenvectors of a symmetric 4 x 4 matrix (Bar-Itzhack 2000), which needs
+    no choice of the largest entry.
+    """
+    m = np.asarray(matrix, np.float64)
+    trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
+    k = np.zeros((*m.shape[:-2], 4, 4))
+    k[..., 1:, 1:] = m + np.swapaxes(m, -1, -2) - trace[..., None, None] * np.eye(3)
+    k[..., 0, 0] = trace
+    for i, (a, b) in enumerate(((2, 1), (0, 2), (1, 0)), 1):
+        k[..., 0, i] = k[..., i, 0] = m[..., a, b] - m[..., b, a]
+    return np.linalg.eigh(k)[1][..., -1]
+
+
 def read_motion(path: str | Path) -> Motion:
     """The Motion in `path` (.npz of Posecast's or AMASS's).
 

@@ -1,0 +1,183 @@
+"""Starts the estimator, reads its progress, ends it. Without bpy, and without threads.
+
+The estimator is a program of its own in its own Python (torch, mediapipe …). It writes JSON lines
+into a file, which is read from where the last reading ended; so it works from a timer in Blender
+and from a loop outside it, and an estimator that dies takes nothing with it.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+PYTHON_VARIABLE = "POSECAST_PYTHON"
+# What Blender sets for its own Python, and what would lead another one astray.
+_UNWANTED = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "PYTHONSTARTUP", "VIRTUAL_ENV")
+_GRACE_S = 3.0
+
+
+class EstimatorError(Exception):
+    """The estimator is missing or failed; the text is one sentence for the user."""
+
+
+def repository_root() -> Path:
+    """The folder that holds addon/ and, in a clone, regressor/ and .venv."""
+    return Path(__file__).resolve().parents[1]
+
+
+def find_python(given: str | Path | None = None, root: Path | None = None) -> Path:
+    """The estimator's Python: the given one, else POSECAST_PYTHON's, else the repository's .venv."""
+    root = root or repository_root()
+    named = given or os.environ.get(PYTHON_VARIABLE)
+    if named:
+        found = shutil.which(str(Path(named).expanduser()))
+        if found is None:
+            source = "--python" if given else PYTHON_VARIABLE
+            raise EstimatorError(
+                f"There is no program {named}, which {source} names as the estimator's Python; "
+                f"{_how_to_make_one(root)}."
+            )
+        return Path(found).absolute()
+    for place in (root / ".venv/bin/python", root / ".venv/Scripts/python.exe"):
+        if place.is_file():
+            return place
+    raise EstimatorError(f"The estimator isn't installed yet; {_how_to_make_one(root)}.")
+
+
+def _how_to_make_one(root: Path) -> str:
+    return (
+        f"run `bash scripts/quickstart.sh` in {root}, or `python3.11 -m venv .venv` and "
+        f"`.venv/bin/pip install -e .` there, or name another Python by --python or {PYTHON_VARIABLE}"
+    )
+
+
+def environment(root: Path) -> dict[str, str]:
+    """The environment for the estimator's Python: the user's own, and the repository importable."""
+    kept = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
+    return kept | {"PYTHONPATH": str(root), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def options_to_arguments(options: dict[str, object]) -> list[str]:
+    """{"fov": 60.0, "smooth": None} to ["--fov", "60.0"]: what is None is left to the estimator."""
+    pairs = [(f"--{name}", str(value)) for name, value in options.items() if value is not None]
+    return [word for pair in pairs for word in pair]
+
+
+class Estimator:
+    """One run of a command of the regressor's, in a process group of its own.
+
+    `folder` takes its log and its progress file. Call `poll` now and then; once `running` is False,
+    `outputs` gives the files that it wrote, or raises EstimatorError with the reason.
+    """
+
+    def __init__(self, python: Path, module: str, arguments: list[str], folder: Path, root=None):
+        self.root = root or repository_root()
+        self.log = folder / f"{module}.log"
+        self.progress_file = folder / f"{module}.jsonl"
+        self.records: list[dict] = []
+        self._read = 0
+        with self.log.open("wb") as log:
+            try:
+                self._process = subprocess.Popen(
+                    [str(python), "-u", "-m", module, *arguments],
+                    cwd=self.root,
+                    env=environment(self.root),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    **_own_group(),
+                )
+            except OSError as error:
+                raise EstimatorError(
+                    f"The estimator's Python {python} doesn't start ({error.strerror}); "
+                    f"{_how_to_make_one(self.root)}."
+                ) from error
+
+    @classmethod
+    def estimate(cls, python: Path, video: Path, output: Path, options: dict, folder: Path, root=None):
+        """Starts `regressor.estimate`; paths are absolute, for it runs in the repository's folder."""
+        progress = folder / "regressor.estimate.jsonl"
+        words = [str(Path(video).absolute()), "--output", str(Path(output).absolute())]
+        words += ["--progress", "json", "--progress-file", str(progress)]
+        return cls(python, "regressor.estimate", words + options_to_arguments(options), folder, root)
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def poll(self) -> list[dict]:
+        """The progress records that are new since the last call; a line half-written waits."""
+        if not self.progress_file.is_file():
+            return []
+        with self.progress_file.open("rb") as file:
+            file.seek(self._read)
+            whole = file.read().rpartition(b"\n")[0]
+        self._read += len(whole) + 1 if whole else 0
+        new = [record for line in whole.splitlines() if (record := _record(line)) is not None]
+        self.records += new
+        return new
+
+    def outputs(self) -> list[Path]:
+        """The files that a finished run wrote."""
+        self.poll()
+        if self._process.wait() != 0:
+            raise EstimatorError(self._failure())
+        done = [record for record in self.records if record.get("stage") == "done"]
+        if not done:
+            return []
+        named = done[-1].get("outputs") or [done[-1].get("output")]
+        return [Path(name) for name in named if name]
+
+    def cancel(self) -> None:
+        """Ends the process and all that it started: politely first, then for good."""
+        if self.running:
+            _end(self._process, signal.SIGTERM)
+            deadline = time.monotonic() + _GRACE_S
+            while self.running and time.monotonic() < deadline:
+                time.sleep(0.02)
+        # Also what a process that is gone may have left behind in its group.
+        _end(self._process, getattr(signal, "SIGKILL", signal.SIGTERM))
+        self._process.wait()
+
+    def _failure(self) -> str:
+        for record in reversed(self.records):
+            if record.get("stage") == "error" and record.get("message"):
+                return str(record["message"])
+        status = self._process.returncode
+        if status < 0:
+            return (
+                f"The estimator was ended by {signal.Signals(-status).name} before it was done; "
+                "start it again, with less other work if memory ran out."
+            )
+        text = self.log.read_text(errors="replace").strip()
+        last = text.splitlines()[-1].strip() if text else "it said nothing"
+        hint = f"; {_how_to_make_one(self.root)}" if "No module named" in last else ""
+        return f"The estimator stopped with status {status}: {last.rstrip('.')}{hint}."
+
+
+def _record(line: bytes) -> dict | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _own_group() -> dict:
+    """Popen's options for a group of its own, so that Ctrl-C here isn't also sent there."""
+    if os.name == "nt":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def _end(process: subprocess.Popen, number: int) -> None:
+    try:
+        if os.name == "nt":
+            process.terminate()
+        else:
+            os.killpg(process.pid, number)
+    except ProcessLookupError:
+        pass
