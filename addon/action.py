@@ -30,9 +30,7 @@ def ensure_fcurve(datablock: bpy.types.ID, path: str, index: int = 0, group: str
         found = action.fcurves.find(path, index=index)
         return found or action.fcurves.new(path, index=index, action_group=group)
     try:
-        return action.fcurve_ensure_for_datablock(
-            datablock, path, index=index, group_name=group
-        )
+        return action.fcurve_ensure_for_datablock(datablock, path, index=index, group_name=group)
     except TypeError:  # 4.4, 4.5: no groups here
         return action.fcurve_ensure_for_datablock(datablock, path, index=index)
 

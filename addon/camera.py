@@ -1,4 +1,4 @@
-"""The video's camera in Blender: its true field of view, its place, and the video behind the body."""
+"""The video's camera in Blender: its field of view, its place, and the video behind the body."""
 
 import mmap
 import struct

@@ -29,7 +29,7 @@ def repository_root() -> Path:
 
 
 def find_python(given: str | Path | None = None, root: Path | None = None) -> Path:
-    """The estimator's Python: the given one, else POSECAST_PYTHON's, else the repository's .venv."""
+    """The estimator's Python: the given one, else POSECAST_PYTHON's, else the .venv in `root`."""
     root = root or repository_root()
     named = given or os.environ.get(PYTHON_VARIABLE)
     if named:
@@ -49,8 +49,9 @@ def find_python(given: str | Path | None = None, root: Path | None = None) -> Pa
 
 def _how_to_make_one(root: Path) -> str:
     return (
-        f"run `bash scripts/quickstart.sh` in {root}, or `python3.11 -m venv .venv` and "
-        f"`.venv/bin/pip install -e .` there, or name another Python by --python or {PYTHON_VARIABLE}"
+        f"run `bash scripts/quickstart.sh` in {root}, or `python3.11 -m venv .venv` "
+        "and `.venv/bin/pip install -e .` there, or name another Python by --python or "
+        f"{PYTHON_VARIABLE}"
     )
 
 
@@ -97,12 +98,16 @@ class Estimator:
                 ) from error
 
     @classmethod
-    def estimate(cls, python: Path, video: Path, output: Path, options: dict, folder: Path, root=None):
-        """Starts `regressor.estimate`; paths are absolute, for it runs in the repository's folder."""
+    def estimate(
+        cls, python: Path, video: Path, output: Path, options: dict, folder: Path, root=None
+    ):
+        """Starts `regressor.estimate`, which runs in the repository's folder: absolute paths."""
         progress = folder / "regressor.estimate.jsonl"
         words = [str(Path(video).absolute()), "--output", str(Path(output).absolute())]
         words += ["--progress", "json", "--progress-file", str(progress)]
-        return cls(python, "regressor.estimate", words + options_to_arguments(options), folder, root)
+        return cls(
+            python, "regressor.estimate", words + options_to_arguments(options), folder, root
+        )
 
     @property
     def running(self) -> bool:

@@ -69,7 +69,9 @@ def formats() -> list[str]:
 def check(format_name: str) -> None:
     """Raises ExportError if this Blender can't write the format."""
     if format_name not in _FORMATS:
-        raise ExportError(f"There is no export to {format_name}; choose from {', '.join(_FORMATS)}.")
+        raise ExportError(
+            f"There is no export to {format_name}; choose from {', '.join(_FORMATS)}."
+        )
     if not _exists(_FORMATS[format_name][1]):
         raise ExportError(
             f"This Blender ({bpy.app.version_string}) can't write {format_name}; "

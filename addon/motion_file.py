@@ -54,7 +54,7 @@ class Motion:
         return self.intrinsics is not None
 
     def quaternions(self) -> np.ndarray:
-        """(T, 24, 4) w x y z: each joint's rotation in its parent's frame, without jumps of sign."""
+        """(T, 24, 4) w x y z: each joint's rotation in its parent's frame; no jumps of sign."""
         return continuous(rotvec_to_quaternion(self.poses.reshape(-1, JOINTS, 3)))
 
 
@@ -123,7 +123,14 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zipfile.LargeZipFile):
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        AttributeError,
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+    ):
         # AttributeError: numpy gives a plain array, not an archive, for an .npy under this name.
         raise MotionFileError(
             f"{path.name} is not a motion file (.npz with AMASS's keys); "
@@ -136,8 +143,8 @@ def _motion(arrays: dict[str, np.ndarray], name: str) -> Motion:
     missing = [key for key in ("poses", "trans", "betas", rate_key) if key not in arrays]
     if missing:
         raise MotionFileError(
-            f"{name} lacks {', '.join(missing)}; a motion file has AMASS's keys poses, trans, betas "
-            "and mocap_framerate."
+            f"{name} lacks {', '.join(missing)}; a motion file has AMASS's keys poses, trans, "
+            "betas and mocap_framerate."
         )
     if int(arrays.get("version", VERSION)) > VERSION:
         raise MotionFileError(f"{name} comes from a newer Posecast; update this one.")
@@ -146,7 +153,9 @@ def _motion(arrays: dict[str, np.ndarray], name: str) -> Motion:
     trans = _checked(arrays["trans"], (count, 3), "trans", name)
     fps = float(arrays[rate_key])
     if not 0 < fps < 10000:
-        raise MotionFileError(f"{name} gives {fps:g} frames per second, which can't be; correct it.")
+        raise MotionFileError(
+            f"{name} gives {fps:g} frames per second, which can't be; correct it."
+        )
     frames = np.asarray(arrays.get("frames", np.arange(count))).astype(np.int64)
     times = np.asarray(arrays.get("times", frames / fps)).astype(np.float64)
     observed = np.asarray(arrays.get("observed", np.ones(count))).astype(bool)
@@ -169,7 +178,7 @@ def _motion(arrays: dict[str, np.ndarray], name: str) -> Motion:
 
 
 def _poses(poses: np.ndarray, name: str) -> np.ndarray:
-    """(T, 72): SMPL's own, or the first 22 joints of SMPL-H's and SMPL-X's with the hands at rest."""
+    """(T, 72): SMPL's own, or the first 22 joints of SMPL-H's and SMPL-X's, hands at rest."""
     if poses.ndim != 2 or poses.shape[1] < 66 or poses.shape[1] % 3:
         raise MotionFileError(
             f"The poses in {name} have the shape {poses.shape}; SMPL's are (frames, 72)."

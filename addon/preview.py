@@ -147,7 +147,9 @@ def _picture(frame: int) -> str:
     return f"{frame:06d}.png"
 
 
-def _film_scene(scene, size, frames, folder: Path, motion, video, clip_start, shown_larger) -> bpy.types.Scene:
+def _film_scene(
+    scene, size, frames, folder: Path, motion, video, clip_start, shown_larger
+) -> bpy.types.Scene:
     film = stage.new_scene(scene, "Posecast film")
     width, height = size
     film.render.resolution_x, film.render.resolution_y = 2 * width, height

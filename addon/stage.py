@@ -1,4 +1,4 @@
-"""The scenes that the preview is rendered in: the body alone, and the body on a floor from the side."""
+"""The scenes that the preview is rendered in: the body alone, and on a floor from the side."""
 
 import bpy
 import numpy as np
@@ -116,7 +116,10 @@ def _add_floor(scene: bpy.types.Scene, joints: np.ndarray) -> None:
     low = joints[..., :2].min((0, 1)) - FLOOR_MARGIN_M
     high = joints[..., :2].max((0, 1)) + FLOOR_MARGIN_M
     square = FLOOR_SQUARE_M * max(1, round((high - low).max() / 200))
-    xs, ys = (np.arange(np.floor(a / square), np.ceil(b / square) + 1) for a, b in zip(low, high, strict=True))
+    xs, ys = (
+        np.arange(np.floor(a / square), np.ceil(b / square) + 1)
+        for a, b in zip(low, high, strict=True)
+    )
     grid = np.stack([*np.meshgrid(xs * square, ys * square), np.zeros((len(ys), len(xs)))], -1)
     corner = np.arange(len(ys) * len(xs)).reshape(len(ys), len(xs))
     faces = np.stack([corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]], -1)

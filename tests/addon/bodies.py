@@ -53,7 +53,7 @@ def small_body(correctives: bool = False, seed: int = 0) -> dict[str, np.ndarray
 
 
 def motion_arrays(frames: int = 60, seed: int = 0, **more) -> dict[str, np.ndarray]:
-    """A Motion's arrays: every joint swings, the body turns around more than once and walks away."""
+    """A Motion's arrays: every joint swings, the body turns more than once and walks away."""
     rng = np.random.default_rng(seed)
     phase = np.linspace(0, 4 * np.pi, frames)[:, None]
     poses = np.sin(phase + rng.uniform(0, 6, 72)) * rng.uniform(-0.8, 0.8, 72)
@@ -89,7 +89,7 @@ def upright(turn: float) -> np.ndarray:
 def camera_arrays(frames: int, moving: bool = False) -> dict[str, np.ndarray]:
     """A camera 5 m in front of the path, its principal point off the middle of the picture."""
     matrix = np.tile(np.eye(4), (frames, 1, 1))
-    # Looks along +y from y = -5 at a height of 1.2 m, tilted a little: image down is about world -z.
+    # Looks along +y from y = -5 at a height of 1.2 m, tilted a little.
     tilt = 0.1
     matrix[:, :3, :3] = [
         [1, 0, 0],
@@ -118,8 +118,10 @@ def rodrigues(rotvec: np.ndarray) -> np.ndarray:
 
 
 def smpl(body: dict, betas, poses, trans) -> tuple[np.ndarray, np.ndarray]:
-    """SMPL's joints (T, 24, 3) and vertices (T, V, 3) in the world of poses (T, 72), trans (T, 3)."""
-    body = {key: np.asarray(value, np.float64) for key, value in body.items() if key != "part_names"}
+    """SMPL's joints (T, 24, 3) and vertices (T, V, 3) of poses (T, 72) and trans (T, 3)."""
+    body = {
+        key: np.asarray(value, np.float64) for key, value in body.items() if key != "part_names"
+    }
     shaped = body["v_template"] + body["shapedirs"][..., :10] @ np.asarray(betas, np.float64)
     rest = body["J_regressor"] @ shaped
     local = rodrigues(np.asarray(poses, np.float64).reshape(len(poses), 24, 3))
