@@ -23,6 +23,7 @@ from regressor.errors import PosecastError
 from regressor.motion import Motion
 from regressor.smpl import load_body
 from regressor.smpl.body import chain
+from regressor.smpl.landmarks import RidingLandmarks
 
 
 @dataclass
@@ -94,9 +95,8 @@ def default_joints(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
     betas = torch.from_numpy(motion.betas).expand(len(motion), -1)
     trans = torch.from_numpy(motion.trans)
     rotations = roma.rotvec_to_rotmat(torch.from_numpy(motion.poses).unflatten(1, (24, 3)))
-    rest = body.joints_at_rest(betas)
-    rotation, joints = chain(rotations, rest)
-    human = body.landmark_points("h36m17")(rotation, joints, rest, betas)
+    rotation, joints = chain(rotations, body.joints_at_rest(betas))
+    human = RidingLandmarks(body, "h36m17")(rotation, joints, betas)
     return (joints + trans[:, None]).numpy(), (human + trans[:, None]).numpy()
 
 

@@ -164,10 +164,32 @@ def fake_python(tmp_path):
         'if [[ "$*" == "-m venv .venv" ]]; then\n'
         '  mkdir -p .venv/bin; cp "$0" .venv/bin/python\n'
         'elif [[ "$*" == "-m pip"* ]]; then echo "$*" >>pip.log\n'
+        'elif [[ "$1" == scripts/* ]]; then printf "%s|" "$@" >>calls.log; echo >>calls.log\n'
         "fi\n"
     )
     fake.chmod(0o755)
     return folder
+
+
+@pytest.mark.parametrize("video", ["a film.mp4", None])
+def test_quickstart_runs_the_whole_job(fake_python, video):
+    """From another folder, on a film and on the demo clip, with spaces in the paths."""
+    (fake_python / "scripts").mkdir()
+    for name in ("scripts/environment.sh", "scripts/quickstart.sh", "pyproject.toml"):
+        (fake_python / name).write_text((ROOT / name).read_text())
+    (fake_python / "constraints.txt").write_text("")
+    elsewhere = fake_python / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "a film.mp4").write_text("")
+    command = ["bash", str(fake_python / "scripts" / "quickstart.sh"), *([video] if video else [])]
+    variables = {"PATH": "/usr/bin:/bin", "POSECAST_PYTHON": str(fake_python / "fake-python")}
+    subprocess.run(command, cwd=elsewhere, env=variables, capture_output=True, check=True)
+    film = str(elsewhere / video) if video else "demo/demo.mp4"
+    animate = f"scripts/animate.py|{film}|--output|out/animated.blend|--motion|out/motion.npz"
+    calls = (fake_python / "calls.log").read_text().splitlines()
+    assert calls[0] == animate + "|--preview|out/preview.mp4|"
+    compared = "scripts/compare_motion.py|out/motion.npz|demo/demo_truth.npz|"
+    assert calls[1:] == ([] if video else [compared])
 
 
 def installations(folder: Path) -> list[str]:
