@@ -7,7 +7,7 @@ sign, and what both have in common (the person's way, the camera's) doesn't ente
 with constant velocity rather than stay near: legs that cross in a stride swap places, not names.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,9 @@ NOISE = 0.015
 ACCELERATION = 0.02
 WORST = 6.0  # a single joint's misfit counts no more than this
 SWITCH = 10.0  # evidence that is needed for a change between right and swapped
-SHORT_SWITCH = 3.0  # the same for a short run, judged by the frames on both sides of it
+# The same in the second look, at small sets of joints and short runs.
+SHORT_SWITCH = 1.5
+SHORT_SWITCH_PER_JOINT = 0.5
 SWAPPED = 0.04  # and for each frame that is held to be swapped: the detector is mostly right
 TWISTED = 1.0  # hips the other way round than the shoulders, for each frame
 LEAST_CONFIDENCE = 0.05
@@ -67,16 +69,50 @@ def find_swaps(track: Track) -> np.ndarray:
     if len(chosen) < 5:
         return swapped
     step_s *= every
-    arms, legs, head = (_Pairs(track, sum(part, ()), chosen, step_s) for part in (ARMS, LEGS, HEAD))
+    groups = [[_Pairs(track, names, chosen, step_s) for names in sets] for sets in (ARMS, LEGS, HEAD)]
+    arms, legs, head = (_Motion.of([pairs.motion for pairs in group]) for group in groups)
     body = _best_path(*_body_costs(arms, legs))
     face = _best_path(head.misfit(), np.tile([0, SWAPPED], (len(chosen), 1)))
-    for sets, labels in ((ARMS, body // 2), (LEGS, body % 2), (HEAD, face)):
-        for names in sets:
-            pairs = _Pairs(track, names, chosen, step_s)
+    for group, labels in zip(groups, (body // 2, body % 2, face), strict=True):
+        for pairs in group:
             if len(pairs.left):
-                label = pairs.filled(pairs.refined(labels))[:, None]
+                alone = _best_path(pairs.motion.misfit(), np.tile([0, SWAPPED], (len(chosen), 1)))
+                best = pairs.better(labels, alone, np.zeros_like(labels))
+                label = pairs.filled(best)[:, None]
                 swapped[:, pairs.left] = swapped[:, pairs.right] = label
     return swapped
+
+
+@dataclass
+class _Motion:
+    """Differences of left and right (N, P, 2) in person heights, how sure (N, P), their spread."""
+
+    difference: np.ndarray
+    weight: np.ndarray
+    sigma: float
+
+    @classmethod
+    def of(cls, parts: "list[_Motion]") -> "_Motion":
+        """Several, as one."""
+        return cls(
+            np.concatenate([part.difference for part in parts], axis=1),
+            np.concatenate([part.weight for part in parts], axis=1),
+            max(part.sigma for part in parts),
+        )
+
+    def under(self, labels: np.ndarray) -> "_Motion":
+        """The same with the frames labelled 1 (N,) turned round."""
+        return replace(self, difference=(1.0 - 2.0 * labels)[:, None, None] * self.difference)
+
+    def misfit(self, switch: float = SWITCH) -> np.ndarray:
+        """(N - 2, 2, 2, 2) cost of the labels of three frames in a row, the latest last."""
+        d = self.difference
+        weight = np.minimum(np.minimum(self.weight[2:], self.weight[1:-1]), self.weight[:-2])
+        cost = np.zeros((len(d) - 2, 2, 2, 2))
+        for a, b, c in np.ndindex(2, 2, 2):
+            off = (1 - 2 * c) * d[2:] - 2 * (1 - 2 * b) * d[1:-1] + (1 - 2 * a) * d[:-2]
+            cost[:, a, b, c] = _cost(off, self.sigma, weight) + switch * (b != c)
+        return cost
 
 
 class _Pairs:
@@ -90,51 +126,47 @@ class _Pairs:
         height = np.maximum(height, 1.0)[:, None, None]
         self._all = (track.keypoints[:, self.left] - track.keypoints[:, self.right]) / height
         self._chosen = chosen
-        self.difference = self._all[chosen]  # (N, P, 2) in person heights
         sure = np.minimum(track.confidence[:, self.left], track.confidence[:, self.right])
-        self.weight = np.maximum(sure[chosen], LEAST_CONFIDENCE)  # (N, P)
-        self._sigma = self._spread(step_s)
+        weight = np.maximum(sure[chosen], LEAST_CONFIDENCE)
+        self.motion = _Motion(self._all[chosen], weight, _spread(self._all[chosen], step_s))
+        self._switch = SHORT_SWITCH + SHORT_SWITCH_PER_JOINT * len(self.left)
 
-    def _spread(self, step_s: float) -> float:
-        """How far a difference may be from constant velocity, in person heights.
+    def better(self, *suggestions: np.ndarray) -> np.ndarray:
+        """Of several labellings (N,), each refined, the one under which all moves most evenly.
 
-        What is usual, or more where this film's own jitter is more (the median misfit of the
-        labels as they came, which swaps here and there don't change).
+        One frame with both feet in one place looks to constant velocity like feet that cross, and
+        would turn all that follows; then the best is to have changed next to nothing.
         """
-        d = self.difference
-        usual = float(np.hypot(NOISE, ACCELERATION * (step_s * 30.0) ** 2))
-        off = np.linalg.norm(d[2:] - 2 * d[1:-1] + d[:-2], axis=-1)
-        return max(usual, float(np.median(off)) if off.size else 0.0)
+        labellings = [self._refined(labels) for labels in suggestions]
+        return min(labellings, key=self._unevenness)
 
-    def misfit(self) -> np.ndarray:
-        """(N - 2, 2, 2, 2) cost of the labels of three frames in a row, the latest last."""
-        d = self.difference
-        weight = np.minimum(np.minimum(self.weight[2:], self.weight[1:-1]), self.weight[:-2])
-        cost = np.zeros((len(d) - 2, 2, 2, 2))
-        for a, b, c in np.ndindex(2, 2, 2):
-            off = (1 - 2 * c) * d[2:] - 2 * (1 - 2 * b) * d[1:-1] + (1 - 2 * a) * d[:-2]
-            cost[:, a, b, c] = self._cost(off, self._sigma, weight) + SWITCH * (b != c)
-        return cost
+    def _unevenness(self, labels: np.ndarray) -> float:
+        off = self._off(self.motion.under(labels), self.motion.sigma)[:, 0]
+        changes = np.abs(np.diff(labels)).sum()
+        return float(off.sum() + self._switch * changes + SWAPPED * labels.sum())
 
-    def refined(self, labels: np.ndarray) -> np.ndarray:
-        """(N,) labels, changed in short runs where the frames around say so.
+    def _refined(self, labels: np.ndarray) -> np.ndarray:
+        """(N,) labels, changed where these pairs alone, or a few frames, are better the other way.
 
-        Detectors pass from one labelling to the other through frames with both limbs in one place,
-        which have no velocity to go by: here each frame is held against a robust line through its
-        neighbours.
+        Detectors pass from one labelling to the other through frames that have no velocity to go
+        by: here each frame is also held against a robust line through its neighbours.
         """
-        sigma = 2 * self._sigma
         for _ in range(2):
-            values = (1.0 - 2.0 * labels)[:, None, None] * self.difference
-            line = _robust_line(values, self.weight, sigma)
-            cost = [self._cost(sign * values - line, sigma, self.weight) for sign in (1, -1)]
-            costs = np.stack(cost, axis=1) + (0, SWAPPED)
+            motion = self.motion.under(labels)
+            costs = self._off(motion, 2 * motion.sigma) + (0, SWAPPED)
             # At the ends there is no line to trust, and a change must begin and end somewhere.
             costs[:2] = costs[-2:] = 0
-            costs[[0, -1], 1] += SHORT_SWITCH
-            stay = np.tile(SHORT_SWITCH * (1 - np.eye(2)), (len(labels) - 2, 2, 1, 1))
-            labels = labels ^ _best_path(stay, costs, SHORT_SWITCH)
+            costs[[0, -1], 1] += self._switch
+            # Constant velocity counts half: it is told with fewer frames, so it is less sure.
+            in_time = replace(motion, weight=0.5 * motion.weight).misfit(self._switch)
+            labels = labels ^ _best_path(in_time, costs, self._switch)
         return labels
+
+    def _off(self, motion: "_Motion", sigma: float) -> np.ndarray:
+        """(N, 2) costs of each frame beside its neighbours' line, as it is and turned round."""
+        line = _robust_line(motion.difference, motion.weight, sigma)
+        both = [_cost(sign * motion.difference - line, sigma, motion.weight) for sign in (1, -1)]
+        return np.stack(both, axis=1)
 
     def filled(self, labels: np.ndarray) -> np.ndarray:
         """(N,) labels of the chosen frames to (T,) bool of all, by what lies between them."""
@@ -142,7 +174,8 @@ class _Pairs:
         before = np.searchsorted(self._chosen, everywhere, side="right") - 1
         after = np.minimum(before + (self._chosen[before] < everywhere), len(labels) - 1)
         signs = 1.0 - 2.0 * labels
-        first, second = (signs[i][:, None, None] * self.difference[i] for i in (before, after))
+        corrected = self.motion.under(labels).difference
+        first, second = corrected[before], corrected[after]
         gap = np.maximum(self._chosen[after] - self._chosen[before], 1)
         share = ((everywhere - self._chosen[before]) / gap)[:, None, None]
         agreement = ((first + share * (second - first)) * self._all).sum(axis=(1, 2))
@@ -151,13 +184,25 @@ class _Pairs:
         same = np.where(agreement * signs[before] < plain, 1 - labels[before], labels[before])
         return np.where(labels[before] == labels[after], same, agreement < 0).astype(bool)
 
-    def _cost(self, off: np.ndarray, sigma: float, weight: np.ndarray) -> np.ndarray:
-        """(N, P, 2) distances to (N,) costs, in which no joint counts more than WORST."""
-        joint = 0.5 * np.square(off / sigma).sum(axis=-1)
-        return (weight * np.minimum(joint, WORST)).sum(axis=1)
+
+def _spread(difference: np.ndarray, step_s: float) -> float:
+    """How far a difference (N, P, 2) may be from constant velocity, in person heights.
+
+    What is usual, or more where this film's own jitter is more (the median misfit of the labels as
+    they came, which swaps here and there don't change).
+    """
+    usual = float(np.hypot(NOISE, ACCELERATION * (step_s * 30.0) ** 2))
+    off = np.linalg.norm(difference[2:] - 2 * difference[1:-1] + difference[:-2], axis=-1)
+    return max(usual, float(np.median(off)) if off.size else 0.0)
 
 
-def _body_costs(arms: _Pairs, legs: _Pairs) -> tuple[np.ndarray, np.ndarray]:
+def _cost(off: np.ndarray, sigma: float, weight: np.ndarray) -> np.ndarray:
+    """(N, P, 2) distances to (N,) costs, in which no joint counts more than WORST."""
+    joint = 0.5 * np.square(off / sigma).sum(axis=-1)
+    return (weight * np.minimum(joint, WORST)).sum(axis=1)
+
+
+def _body_costs(arms: _Motion, legs: _Motion) -> tuple[np.ndarray, np.ndarray]:
     """Costs of the four labels 2 * arms + legs: (N - 2, 4, 4, 4) in time, and (N, 4) alone."""
     arm, leg = np.arange(4) // 2, np.arange(4) % 2
     in_time = arms.misfit()[:, arm[:, None, None], arm[:, None], arm]
