@@ -137,7 +137,8 @@ class _Pairs:
         One frame with both feet in one place looks to constant velocity like feet that cross, and
         would turn all that follows; then the best is to have changed next to nothing.
         """
-        labellings = [self._refined(labels) for labels in suggestions]
+        distinct = {labels.tobytes(): labels for labels in suggestions}.values()
+        labellings = [self._refined(labels) for labels in distinct]
         return min(labellings, key=self._unevenness)
 
     def _unevenness(self, labels: np.ndarray) -> float:
@@ -152,6 +153,7 @@ class _Pairs:
         by: here each frame is also held against a robust line through its neighbours.
         """
         for _ in range(2):
+            before = labels
             motion = self.motion.under(labels)
             costs = self._off(motion, 2 * motion.sigma) + (0, SWAPPED)
             # At the ends there is no line to trust, and a change must begin and end somewhere.
@@ -159,7 +161,9 @@ class _Pairs:
             costs[[0, -1], 1] += self._switch
             # Constant velocity counts half: it is told with fewer frames, so it is less sure.
             in_time = replace(motion, weight=0.5 * motion.weight).misfit(self._switch)
-            labels = labels ^ _best_path(in_time, costs, self._switch)
+            labels = before ^ _best_path(in_time, costs, self._switch)
+            if (labels == before).all():
+                break
         return labels
 
     def _off(self, motion: "_Motion", sigma: float) -> np.ndarray:
@@ -250,7 +254,7 @@ def _robust_line(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.nda
     time = reach[:, None].astype(float)
     trust = base
     line = np.zeros_like(values)
-    for _ in range(6):
+    for _ in range(5):
         total, first = trust.sum(axis=1) + 1e-9, (trust * time).sum(axis=1)
         second = (trust * time**2).sum(axis=1) + 1e-3
         sums = (trust[..., None] * near).sum(axis=1)
