@@ -138,6 +138,13 @@ def load(file: str | Path) -> tuple[nn.Module, dict]:
     return load_published(network, file).eval(), metadata
 
 
+def load_authors(name: str, file: str | Path) -> nn.Module:
+    """The network `name` with the authors' checkpoint, whose sizes its parameters tell."""
+    state = _weights(str(file), read_checkpoint(file))
+    network = lifters.create(name, **lifters.options_of(name, state, str(file)))
+    return load_published(network, state).eval()
+
+
 def read_metadata(file: str | Path) -> dict:
     """The header of a file of `save`: version, name, options, card; reads no weights."""
     header = None

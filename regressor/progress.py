@@ -4,7 +4,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, TextIO
@@ -70,9 +70,9 @@ class Progress:
                 self._written_at = now
                 self._write(stage, done, total, self._rate.seconds_left(done, total), message)
 
-    def done(self, message: str, output: str | Path | None = None) -> None:
-        """The last word of a job that went well; `output` is the file it made."""
-        self._end("done", message, {} if output is None else {"output": str(output)})
+    def done(self, message: str, outputs: Sequence[str | Path] = ()) -> None:
+        """The last word of a job that went well; `outputs` are the files it made."""
+        self._end("done", message, {"outputs": [str(output) for output in outputs]})
 
     def fail(self, message: str) -> None:
         """The last word of a job that failed, in one sentence."""
@@ -87,7 +87,7 @@ class Progress:
                 self._file.close()
                 self._lines = self._file = None
 
-    def _end(self, stage: str, message: str, more: dict[str, str]) -> None:
+    def _end(self, stage: str, message: str, more: dict[str, list[str]]) -> None:
         with self._lock:
             if self._ended:
                 return
@@ -104,7 +104,7 @@ class Progress:
         if self._bar:
             self._bar.draw(stage, done, total, left, message)
 
-    def _line(self, **fields: str | int | float | None) -> None:
+    def _line(self, **fields: str | int | float | list[str] | None) -> None:
         if self._lines is None:
             return
         try:

@@ -14,7 +14,7 @@ import torch
 
 from regressor import skeletons
 from regressor.errors import FileFormatError
-from regressor.smpl.body import Body, chain
+from regressor.smpl.body import Body, chain, local_rotations
 from regressor.smpl.landmarks import RidingLandmarks
 
 FPS = 50.0
@@ -106,13 +106,6 @@ def leg_length(joints: torch.Tensor) -> float:
         joints[skeletons.SMPL24.index(f"left_{name}")] for name in ("hip", "knee", "ankle")
     )
     return float((knee - hip).norm() + (ankle - knee).norm())
-
-
-def local_rotations(world: torch.Tensor) -> torch.Tensor:
-    """World rotations (..., 24, 3, 3) to those relative to each joint's parent."""
-    parents = list(skeletons.SMPL24_PARENTS[1:])
-    relative = world[..., parents, :, :].transpose(-1, -2) @ world[..., 1:, :, :]
-    return torch.cat([world[..., :1, :, :], relative], dim=-3)
 
 
 def landmarks(

@@ -7,10 +7,12 @@ Every lifter takes keypoints (B, T, J, 2) in normalised screen coordinates and g
 
 import importlib
 import inspect
+from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
-from regressor.errors import PosecastError
+from regressor.errors import FileFormatError, PosecastError
 
 # name: (module, class, one sentence on it)
 _LIFTERS = {
@@ -43,6 +45,20 @@ def create(name: str, **options) -> nn.Module:
             f"{name} has no option {unknown[0]}: its options are {', '.join(known)}."
         )
     return network(**options)
+
+
+def options_of(name: str, state: Mapping[str, Any], source: str) -> dict[str, int]:
+    """The options that an authors' checkpoint of network `name` was made with, by its shapes.
+
+    Raises FileFormatError where the file `source` is for another network.
+    """
+    module, _, _ = _entry(name)
+    try:
+        return importlib.import_module(module).options_of(state)
+    except (KeyError, IndexError) as error:
+        raise FileFormatError(
+            f"{source} is for another network than {name}: it has no parameter {error}."
+        ) from error
 
 
 def _entry(name: str) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ them: the first norm of the first pair and the norm of the head have an epsilon 
 after the spatial and after the temporal blocks are one module each, used at every depth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +77,14 @@ class KTPFormer(nn.Module):
             x = self.Temporal_norm(over_time(x))
             x = swap_axes(x, batch)  # (B T, J, C)
         return self.head(x).unflatten(0, (batch, frames))
+
+
+def options_of(state: Mapping[str, Tensor]) -> dict[str, int]:
+    """frames, joints, dim and depth of an authors' checkpoint; its 8 heads leave no trace."""
+    frames, dim = state["tpattention.attn.Temporal_pos_embed"].shape[1:]
+    joints = state["kpattention.attn.Spatial_pos_embed"].shape[1]
+    blocks = {key.split(".")[1] for key in state if key.startswith("STEblocks.")}
+    return {"frames": frames, "joints": joints, "dim": dim, "depth": len(blocks)}
 
 
 def swap_axes(x: Tensor, batch: int) -> Tensor:

@@ -49,6 +49,13 @@ def chain(rotations: torch.Tensor, joints: torch.Tensor) -> tuple[torch.Tensor, 
     return torch.stack(turned, -3), torch.stack(placed, -2)
 
 
+def local_rotations(world: torch.Tensor) -> torch.Tensor:
+    """World rotations (..., 24, 3, 3) to those relative to each joint's parent."""
+    parents = list(skeletons.SMPL24_PARENTS[1:])
+    relative = world[..., parents, :, :].transpose(-1, -2) @ world[..., 1:, :, :]
+    return torch.cat([world[..., :1, :, :], relative], dim=-3)
+
+
 class Body(nn.Module):
     """A body in SMPL's format on plain linear blend skinning.
 

@@ -126,6 +126,14 @@ def huber(squared: Tensor, knee: float) -> Tensor:
     return knee * knee * (torch.sqrt(1 + squared / (knee * knee)) - 1)
 
 
+def posed_joints(
+    body: Body, rotations: Tensor, pelvis: Tensor, betas: Tensor
+) -> tuple[Tensor, Tensor]:
+    """World rotations (T, 24, 3, 3) and joints (T, 24, 3) of axis-angle (T, 24, 3), pelvis (T, 3)."""
+    turned, joints = chain(roma.rotvec_to_rotmat(rotations), body.joints_at_rest(betas))
+    return turned, joints - joints[:, :1] + pelvis[:, None]
+
+
 class Problem:
     """One track's observations and the energy of a candidate."""
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from regressor.skeletons import H36M17, SMPL24, SMPL24_PARENTS
-from regressor.smpl.body import Body
+from regressor.skeletons import H36M17, SMPL24
+from regressor.smpl.body import Body, local_rotations
 from regressor.smpl.landmarks import RidingLandmarks
 
 STRAIGHT = 0.35  # sine of the bend below which a hinge's axis says little about the twist
@@ -70,9 +70,7 @@ def start_pose(joints: Tensor, body: Body) -> Tensor:
             place_limb(world, at, rest_at, limb, parent, torch.tensor(hinge))
         for child, source in (("wrist", "elbow"), ("hand", "elbow"), ("ankle", "knee"), ("foot", "knee")):
             world[:, SMPL24.index(f"{side}_{child}")] = world[:, SMPL24.index(f"{side}_{source}")]
-    parents = list(SMPL24_PARENTS[1:])
-    local = world[:, parents].transpose(-1, -2) @ world[:, 1:]
-    return torch.cat([world[:, :1], local], dim=1)
+    return local_rotations(world)
 
 
 def place_limb(world, at, rest_at, limb: tuple[str, str, str], parent: Tensor, hinge: Tensor) -> None:

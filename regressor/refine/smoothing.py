@@ -1,0 +1,32 @@
+"""Smoothing in time, with constants in seconds."""
+
+import numpy as np
+import roma
+import torch
+from scipy.ndimage import gaussian_filter1d
+from torch import Tensor
+
+
+def smooth(values: np.ndarray, seconds: float, fps: float) -> np.ndarray:
+    """Gaussian of standard deviation `seconds` along the first axis; ends are mirrored at a point.
+
+    Extending antisymmetrically about the first and last value keeps a steady motion steady there.
+    """
+    sigma = seconds * fps
+    if sigma < 0.1 or len(values) < 3:
+        return values
+    pad = min(len(values) - 1, int(np.ceil(4 * sigma)))
+    before = 2 * values[:1] - values[pad:0:-1]
+    after = 2 * values[-1:] - values[-2 : -pad - 2 : -1]
+    padded = np.concatenate([before, values, after])
+    return gaussian_filter1d(padded, sigma, axis=0, mode="nearest")[pad : pad + len(values)]
+
+
+def smooth_rotations(rotations: Tensor, seconds: float, fps: float) -> Tensor:
+    """Rotation vectors (T, J, 3), smoothed as unit quaternions made continuous in time."""
+    quaternions = roma.rotvec_to_unitquat(rotations)
+    jumps = (quaternions[1:] * quaternions[:-1]).sum(-1, keepdim=True) < 0
+    signs = torch.where(jumps, -1.0, 1.0).cumprod(dim=0)
+    quaternions = torch.cat([quaternions[:1], quaternions[1:] * signs])
+    smoothed = torch.as_tensor(smooth(quaternions.numpy(), seconds, fps))
+    return roma.unitquat_to_rotvec(torch.nn.functional.normalize(smoothed, dim=-1))

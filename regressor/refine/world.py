@@ -1,0 +1,115 @@
+"""From the camera's axes to a world with z up, whose floor the person stands on.
+
+The camera's tilt is not known. People are upright on average: the line from their feet to their head,
+over the frames in which they stand, says where up is. Where they walk some way, the floor that their
+standing feet lie on corrects it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import roma
+import torch
+from scipy.ndimage import minimum_filter1d
+from torch import Tensor
+
+from regressor.refine.smoothing import smooth
+from regressor.skeletons import SMPL24
+
+NECK, LEFT_ANKLE, RIGHT_ANKLE, PELVIS = (
+    SMPL24.index(name) for name in ("neck", "left_ankle", "right_ankle", "pelvis")
+)
+LEVEL = np.array([0.0, -1.0, 0.0])  # up, in the axes of a level camera
+STANDING = np.cos(np.radians(40))  # a person less upright than this says nothing of up
+PATH_M = 1.2  # a path at least this long lets the floor speak
+MOST_SLOPE = np.tan(np.radians(12))
+
+
+@dataclass
+class World:
+    """x_world = rotation @ x_camera + shift (T, 3); the shift varies where the camera moves."""
+
+    rotation: np.ndarray
+    shift: np.ndarray
+
+    def extrinsics(self) -> np.ndarray:
+        """(T, 4, 4) from the world to the camera (OpenCV's axes)."""
+        matrices = np.tile(np.eye(4), (len(self.shift), 1, 1))
+        matrices[:, :3, :3] = self.rotation.T
+        matrices[:, :3, 3] = -self.shift @ self.rotation
+        return matrices
+
+
+def upright(joints: np.ndarray) -> np.ndarray:
+    """Unit vector (3,) that points up, in the camera's axes, from joints (T, 24, 3)."""
+    feet = 0.5 * (joints[:, LEFT_ANKLE] + joints[:, RIGHT_ANKLE])
+    axis = joints[:, NECK] - feet
+    axis = axis / np.linalg.norm(axis, axis=1, keepdims=True)
+    standing = axis @ LEVEL > STANDING
+    # A level camera is worth a second's standing of evidence.
+    total = axis[standing].sum(0) + 15 * LEVEL
+    return total / np.linalg.norm(total)
+
+
+def axes(up: np.ndarray) -> np.ndarray:
+    """(3, 3) rotation to the world: z along `up`, y away from the camera, x to the picture's right."""
+    away = np.array([0.0, 0.0, 1.0]) - up[2] * up
+    away = away / np.linalg.norm(away)
+    return np.stack([np.cross(away, up), away, up])
+
+
+def floor_slope(feet: np.ndarray, standing: np.ndarray) -> np.ndarray:
+    """(2,) slope of the floor along x and y under standing feet (T, 2, 3), 0 where it can't be told."""
+    points = feet[standing]
+    if len(points) < 10:
+        return np.zeros(2)
+    spread = points[:, :2] - points[:, :2].mean(0)
+    _, length, directions = np.linalg.svd(spread, full_matrices=False)
+    slope = np.zeros(2)
+    for extent, direction in zip(length / np.sqrt(len(points)) * 3.5, directions, strict=True):
+        if extent > PATH_M:
+            along = spread @ direction
+            height = points[:, 2] - points[:, 2].mean()
+            slope += direction * np.clip((along @ height) / (along @ along), -MOST_SLOPE, MOST_SLOPE)
+    return slope
+
+
+def ground(heights: np.ndarray, fps: float, wandering: bool) -> np.ndarray:
+    """(T,) height of the floor under soles at `heights` (T,): one number, or one that follows.
+
+    Robust: the floor lies where the lowest soles of most seconds lie, not at one low outlier. It
+    follows slowly (`wandering`) where the camera moves and the height itself drifts.
+    """
+    lowest = minimum_filter1d(heights, max(1, round(0.5 * fps)), mode="nearest")
+    if not wandering:
+        return np.full(len(heights), np.median(lowest))
+    return smooth(lowest, 0.7, fps)
+
+
+def to_world(
+    joints: np.ndarray, soles: np.ndarray, standing: np.ndarray, fps: float, camera_moves: bool
+) -> World:
+    """The world of a track: joints (T, 24, 3) and soles (T, 2, 3) in the camera's axes.
+
+    standing (T, 2): which foot bears (a first guess). Where the camera moves, the person's path through
+    the world isn't known: they stay in place, and the camera moves about them.
+    """
+    rotation = axes(upright(joints))
+    if not camera_moves:
+        slope = floor_slope(soles @ rotation.T, standing)
+        normal = np.array([-slope[0], -slope[1], 1.0])
+        rotation = axes(rotation.T @ (normal / np.linalg.norm(normal)))
+    placed, feet = joints @ rotation.T, soles @ rotation.T
+    floor = ground(feet[..., 2].min(axis=1), fps, camera_moves)
+    path = placed[:, PELVIS, :2]
+    start = smooth(path, 0.6, fps) if camera_moves else np.broadcast_to(path[:1], path.shape)
+    shift = -np.concatenate([start, floor[:, None]], axis=1)
+    return World(rotation, shift)
+
+
+def apply(world: World, rotations: Tensor, pelvis: Tensor) -> tuple[Tensor, Tensor]:
+    """Global rotation vectors (T, 3) and pelvis (T, 3) from the camera's axes into the world."""
+    turn = torch.as_tensor(world.rotation, dtype=torch.float32)
+    matrices = turn @ roma.rotvec_to_rotmat(rotations)
+    moved = pelvis @ turn.T + torch.as_tensor(world.shift, dtype=torch.float32)
+    return roma.rotmat_to_rotvec(matrices), moved
