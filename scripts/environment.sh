@@ -3,7 +3,7 @@
 #   prepare_environment EXTRAS     EXTRAS as in pyproject.toml: blender,smpl,dev,…
 #
 # Afterwards $python is the environment's Python. Nothing is installed when nothing changed.
-# POSECAST_PYTHON names the Python to make the environment with, and POSECAST_TORCH_INDEX the
+# POSECAST_BASE_PYTHON names the Python to make the environment with, and POSECAST_TORCH_INDEX the
 # package index that torch shall come from (to choose a build for another GPU or for the CPU).
 
 # Libraries of the system that mediapipe and Blender load, and Debian's packages that hold them.
@@ -42,7 +42,7 @@ prepare_environment() {
 make_environment() {
   local base
   base=$(find_python) || fail "Posecast needs Python 3.11 or 3.12 (3.11 for Blender as a module):" \
-    "install it, or name it in POSECAST_PYTHON."
+    "install it, or name it in POSECAST_BASE_PYTHON."
   echo "Making .venv with $("$base" --version) …" >&2
   rm -rf .venv
   "$base" -m venv .venv >&2 && return
@@ -53,7 +53,7 @@ make_environment() {
 # 3.11 first, for Blender's wheels; mediapipe has none for 3.13.
 find_python() {
   local candidate
-  for candidate in "${POSECAST_PYTHON:-}" python3.11 python3 python3.12 python; do
+  for candidate in "${POSECAST_BASE_PYTHON:-}" python3.11 python3 python3.12 python; do
     [[ -n $candidate ]] || continue
     if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
       2>/dev/null; then

@@ -182,7 +182,7 @@ def test_quickstart_runs_the_whole_job(fake_python, video):
     elsewhere.mkdir()
     (elsewhere / "a film.mp4").write_text("")
     command = ["bash", str(fake_python / "scripts" / "quickstart.sh"), *([video] if video else [])]
-    variables = {"PATH": "/usr/bin:/bin", "POSECAST_PYTHON": str(fake_python / "fake-python")}
+    variables = {"PATH": "/usr/bin:/bin", "POSECAST_BASE_PYTHON": str(fake_python / "fake-python")}
     subprocess.run(command, cwd=elsewhere, env=variables, capture_output=True, check=True)
     film = str(elsewhere / video) if video else "demo/demo.mp4"
     animate = f"scripts/animate.py|{film}|--output|out/animated.blend|--motion|out/motion.npz"
@@ -200,7 +200,7 @@ def installations(folder: Path) -> list[str]:
 def test_nothing_is_installed_twice(fake_python):
     python = str(fake_python / "fake-python")
     for _ in range(2):
-        done = environment(fake_python, "prepare_environment blender", POSECAST_PYTHON=python)
+        done = environment(fake_python, "prepare_environment blender", POSECAST_BASE_PYTHON=python)
         assert done.returncode == 0, done.stderr
     assert len(installations(fake_python)) == 1
     assert installations(fake_python)[0].endswith("--editable .[blender]")
@@ -209,19 +209,19 @@ def test_nothing_is_installed_twice(fake_python):
 def test_extras_add_up_and_changes_install_again(fake_python):
     python = str(fake_python / "fake-python")
     for extras in ("blender", "dev,smpl", "blender", "dev"):
-        environment(fake_python, f"prepare_environment {extras}", POSECAST_PYTHON=python)
+        environment(fake_python, f"prepare_environment {extras}", POSECAST_BASE_PYTHON=python)
     assert [line.split(".[")[1] for line in installations(fake_python)] == [
         "blender]",
         "blender,dev,smpl]",
     ]
     commands = "echo '# changed' >>constraints.txt; prepare_environment blender"
-    environment(fake_python, commands, POSECAST_PYTHON=python)
+    environment(fake_python, commands, POSECAST_BASE_PYTHON=python)
     assert len(installations(fake_python)) == 3
 
 
 def test_torch_comes_from_the_index_that_is_named(fake_python):
     python = str(fake_python / "fake-python")
-    variables = {"POSECAST_PYTHON": python, "POSECAST_TORCH_INDEX": "https://wheels.example"}
+    variables = {"POSECAST_BASE_PYTHON": python, "POSECAST_TORCH_INDEX": "https://wheels.example"}
     environment(fake_python, "prepare_environment blender", **variables)
     assert installations(fake_python)[0].endswith("torch --index-url https://wheels.example")
 
