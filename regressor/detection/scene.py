@@ -20,6 +20,9 @@ LEAST_AGREEMENT = 0.3  # height of the correlation's peak, 1 for the same pictur
 MOST_PEOPLE = 0.3  # and people cover no more than this share of it
 # The camera moves when the background wanders further than this share of the picture's longer side.
 MOVING_CAMERA = 0.02
+# What a share of a level (of 64) gives to the levels around it.
+SPREAD = np.exp(-0.5 * np.square(np.subtract.outer(np.arange(64), np.arange(64)) / 4.0))
+SPREAD /= SPREAD.sum(axis=1, keepdims=True)
 
 
 class SceneAnalyzer:
@@ -121,9 +124,10 @@ class _Impression:
     """What is kept of a frame to tell shots apart: a histogram a channel, and the rough layout."""
 
     def __init__(self, small: np.ndarray, grey: np.ndarray):
-        levels = (small[::2, ::2] >> 4).reshape(-1, 3) + np.array([0, 16, 32], np.uint8)
-        counts = np.bincount(levels.ravel(), minlength=48)
-        self.histogram = (counts / len(levels)).astype(np.float32)
+        levels = (small[::2, ::2] >> 2).reshape(-1, 3) + np.array([0, 64, 128], np.uint8)
+        counts = np.bincount(levels.ravel(), minlength=192).reshape(3, 64) / len(levels)
+        # Spread out, so that a wall that grows lighter doesn't leap from one level to the next.
+        self.histogram = (counts @ SPREAD).astype(np.float32)
         rows, columns = (np.linspace(0, n, k + 1).astype(int) for n, k in zip(grey.shape, (9, 16), strict=True))
         total = np.add.reduceat(np.add.reduceat(grey, rows[:-1], axis=0), columns[:-1], axis=1)
         self.layout = total / np.outer(np.diff(rows), np.diff(columns))
