@@ -22,9 +22,10 @@ def replacing(file: str | Path) -> Iterator[Path]:
         yield partial
         partial.replace(file)
     except OSError as error:
+        if error.errno is None:  # raised by the block itself, not by the system
+            raise
         raise PosecastError(
-            f"{file} can't be written ({error.strerror or error}): choose another place or free "
-            "some space."
+            f"{file} can't be written ({error.strerror}): choose another place or free some space."
         ) from error
     finally:
         # Nothing to remove when all went well, nor when there is no such folder.
