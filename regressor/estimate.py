@@ -264,7 +264,10 @@ def estimate(options: Options, progress: Progress, stages: Stages) -> list[Path]
     ]
     for motion, path in zip(motions, paths, strict=True):
         motion.save(path)
-    progress.done(summary(detections, tracks, camera, warning, stages), paths)
+    told = summary(detections, tracks, camera, warning, stages)
+    progress.done(told, paths)
+    if options.progress == "bar":
+        print(f"{told}\nWrote {', '.join(str(path) for path in paths)}.")
     return paths
 
 

@@ -65,7 +65,7 @@ class FitWeights:
     """Weights of the terms, and how far the optimisation goes."""
 
     reprojection: float = 1.0
-    joints: float = 0.10
+    joints: float = 0.3
     limits: float = 1.0
     rest: float = 0.01
     betas: float = 0.01
