@@ -6,6 +6,7 @@ own axes are SMPL's, and SMPL's local rotations are the bones' rotations, unchan
 """
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,9 @@ COLOURS = {  # linear RGB
 }
 PLAIN = (0.45, 0.50, 0.56)
 
-_FILE_ERRORS = (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile)
+_FILE_ERRORS = (
+    OSError, ValueError, EOFError, TypeError, IndexError, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
 
 
 class BodyFileError(Exception):
@@ -105,6 +108,8 @@ def _body(arrays: dict[str, np.ndarray]) -> BodyData:
     parents = arrays["kintree_table"][0].astype(np.int64)[:joints]
     parents[0] = -1  # written as 2**32 - 1 in SMPL's own files
     weights = arrays["weights"].astype(np.float64)
+    if not (np.isfinite(weights).all() and (weights.sum(1) > 0).all()):
+        raise ValueError("a vertex without weights")
     part = arrays["part"].astype(np.int64) if "part" in arrays else None
     return BodyData(
         template=template.reshape(count, 3),
@@ -249,7 +254,8 @@ def _material(name: str) -> bpy.types.Material:
     colour = (*COLOURS.get(name, PLAIN), 1.0)
     material.diffuse_color = colour  # what the viewport and Workbench show
     material.roughness = 0.7
-    material.use_nodes = True
+    if material.node_tree is None:  # from 5.0 on it is there
+        material.use_nodes = True
     shader = material.node_tree.nodes.get("Principled BSDF")
     shader.inputs["Base Color"].default_value = colour
     shader.inputs["Roughness"].default_value = 0.7

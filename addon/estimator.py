@@ -127,8 +127,9 @@ class Estimator:
 
     def outputs(self) -> list[Path]:
         """The files that a finished run wrote."""
+        status = self._process.wait()
         self.poll()
-        if self._process.wait() != 0:
+        if status != 0:
             raise EstimatorError(self._failure())
         done = [record for record in self.records if record.get("stage") == "done"]
         if not done:

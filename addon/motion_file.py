@@ -5,6 +5,7 @@ which frames were observed); whatever is missing is filled in or None.
 """
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,15 +124,8 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        AttributeError,
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-    ):
-        # AttributeError: numpy gives a plain array, not an archive, for an .npy under this name.
+    except (OSError, ValueError, EOFError, TypeError, zlib.error, zipfile.BadZipFile):
+        # TypeError: of an .npy under this name numpy makes a plain array, which isn't opened.
         raise MotionFileError(
             f"{path.name} is not a motion file (.npz with AMASS's keys); "
             "give the file that the estimator wrote."

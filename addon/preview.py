@@ -169,7 +169,7 @@ def _film_scene(
             strip.blend_type = "ALPHA_OVER"
             if name == "overlay" and video is not None:
                 strip.blend_alpha = OVERLAY_OPACITY
-    _encode_as_h264(film)
+    encode_as_h264(film)
     return film
 
 
@@ -186,7 +186,7 @@ def _add_movie(strips, video: Path, motion: Motion, size, scene, clip_start: flo
     strip.transform.offset_x = -size[0] / 2
 
 
-def _encode_as_h264(film: bpy.types.Scene) -> None:
+def encode_as_h264(film: bpy.types.Scene) -> None:
     settings = film.render.image_settings
     if hasattr(settings, "media_type"):  # from 5.0 on
         settings.media_type = "VIDEO"

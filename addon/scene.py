@@ -14,16 +14,22 @@ FIRST_FRAME = 1
 MOST_FPS = 120.0  # a phone's variable rate may be told as thousands
 
 
+class VideoError(Exception):
+    """Blender can't show the video; the text is one sentence for the user."""
+
+
 def video_rate(video: Path | None, motion: Motion) -> float:
     """Frames per second for the scene: the video's, so that Blender shows it in step.
 
-    The Motion's own where they are as good as equal, or there is no video.
+    The Motion's own where they are as good as equal, or there is no video. Raises VideoError.
     """
     if video is None:
         return motion.fps
     clip = bpy.data.movieclips.load(str(video))
-    rate = clip.fps
+    rate, readable = clip.fps, clip.frame_duration > 0 and min(clip.size) > 0
     bpy.data.movieclips.remove(clip)
+    if not readable:
+        raise VideoError(f"Blender can't read the video {video.name}; convert it to H.264.")
     same = abs(rate / motion.fps - 1) < 0.02
     return motion.fps if same or not 1 <= rate <= MOST_FPS else rate
 

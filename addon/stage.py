@@ -85,7 +85,8 @@ def _link_bodies(scene: bpy.types.Scene, bodies: list[tuple]) -> None:
 def _world() -> bpy.types.World:
     world = bpy.data.worlds.new("Posecast preview")
     world.color = BACKGROUND  # Workbench's
-    world.use_nodes = True
+    if world.node_tree is None:  # from 5.0 on it is there
+        world.use_nodes = True
     background = world.node_tree.nodes.get("Background")
     background.inputs["Color"].default_value = (*BACKGROUND, 1.0)
     return world
@@ -104,7 +105,8 @@ def _flat_material(name: str, colour) -> bpy.types.Material:
     material.diffuse_color = (*colour, 1.0)
     material.specular_intensity = 0.0
     material.roughness = 1.0
-    material.use_nodes = True
+    if material.node_tree is None:  # from 5.0 on it is there
+        material.use_nodes = True
     shader = material.node_tree.nodes.get("Principled BSDF")
     shader.inputs["Base Color"].default_value = (*colour, 1.0)
     shader.inputs["Roughness"].default_value = 1.0

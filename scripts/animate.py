@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from addon import body, export, preview  # noqa: E402
 from addon.estimator import Estimator, EstimatorError, find_python  # noqa: E402
 from addon.motion_file import Motion, MotionFileError, read_motion  # noqa: E402
-from addon.scene import build  # noqa: E402
+from addon.scene import VideoError, build  # noqa: E402
 
 POLL_S = 0.1
 
@@ -35,7 +35,14 @@ class JobError(Exception):
     """What this script itself finds wrong, in one sentence."""
 
 
-TOLD = (JobError, EstimatorError, MotionFileError, body.BodyFileError, export.ExportError)
+TOLD = (
+    JobError,
+    EstimatorError,
+    MotionFileError,
+    body.BodyFileError,
+    export.ExportError,
+    VideoError,
+)
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
