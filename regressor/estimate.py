@@ -164,7 +164,7 @@ def motion_of(
     from regressor.lifters.windows import lift
     from regressor.motion import Motion
     from regressor.refine import contacts, world
-    from regressor.refine.smoothing import smooth, smooth_rotations
+    from regressor.refine.smoothing import smooth_path, smooth_rotations
     from regressor.skeletons import to_h36m17
     from regressor.smpl.fit import fit, posed_joints
 
@@ -190,7 +190,7 @@ def motion_of(
     with stages.time("refine"):
         progress.update("refine", 0, 1)
         rotations = smooth_rotations(found.rotations, options.smooth, fps)
-        pelvis = torch.as_tensor(smooth(found.pelvis.numpy(), options.smooth, fps))
+        pelvis = torch.as_tensor(smooth_path(found.pelvis.numpy(), options.smooth, fps))
         turned, joints = posed_joints(body, rotations, pelvis, found.betas)
         ends = contacts.SolePoints(body)(turned, joints, found.betas).numpy()
         up = world.upright(joints.numpy())
@@ -200,9 +200,12 @@ def motion_of(
         first, pelvis = world.apply(place, rotations[:, 0], pelvis)
         rotations = torch.cat([first[:, None], rotations[:, 1:]], dim=1)
         if options.contacts:
+            before = pelvis
             rotations, pelvis, standing = contacts.plant(
                 body, rotations, pelvis, found.betas, fps, in_place=moves
             )
+            # The floor is now where the feet are; the camera goes along, so that it sees them as before.
+            place = world.shifted(place, (pelvis - before).numpy(), fps, moves)
         _, joints = posed_joints(body, rotations, pelvis, found.betas)
         rest = body.joints_at_rest(found.betas)[0]
         progress.update("refine", 1, 1)

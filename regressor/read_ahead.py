@@ -2,13 +2,13 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 
-def read_ahead(items: Iterator[Item], depth: int) -> Iterator[Item]:
+def read_ahead(items: Iterator[Item], depth: int) -> Generator[Item, None, None]:
     """The same items in order, at most `depth` of them made before they are asked for.
 
     What `items` raises is raised here. The thread ends with the items, or when this iterator is

@@ -9,7 +9,7 @@ import errno
 import math
 import os
 import statistics
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,7 @@ class Video:
 
     def frames(
         self, start: float | None = None, end: float | None = None, fps: float | None = None
-    ) -> Iterator[VideoFrame]:
+    ) -> Generator[VideoFrame, None, None]:
         """Frames from `start` to `end` (seconds) on a grid of `fps` (the video's own by default).
 
         The frame nearest in time stands for each grid point, so that variable rates and other
@@ -228,7 +228,7 @@ def _open(path: Path) -> Any:
 def _video_stream(container: Any, path: Path) -> av.VideoStream:
     name = container.format.name
     if name.endswith("_pipe") or name == "image2":
-        raise VideoError(f"{path.name} is a picture; give a video (one with a single frame will do).")
+        raise VideoError(f"{path.name} is a picture; give a video (one frame will do).")
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             return stream

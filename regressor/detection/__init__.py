@@ -64,7 +64,7 @@ def detect(
     """Find and follow everybody from `start` to `end` (seconds), at `fps` (default: the video's).
 
     Left and right are repaired over time. A detector given by name is made here, and closed.
-    Raises NoPersonError, with the number of frames looked at, when nobody was found, and VideoError.
+    Raises NoPersonError, with the number of frames, when nobody was found, and VideoError.
     """
     if isinstance(detector, str):
         with closing(create(detector)) as made:

@@ -60,9 +60,7 @@ class _Chain:
         return last.keypoints + shift, last.box + np.tile(shift, 2)
 
 
-def _link_shot(
-    poses: Sequence[Sequence[Pose]], times: np.ndarray, frames: range
-) -> list[_Chain]:
+def _link_shot(poses: Sequence[Sequence[Pose]], times: np.ndarray, frames: range) -> list[_Chain]:
     finished: list[_Chain] = []
     chains: list[_Chain] = []
     for i in frames:

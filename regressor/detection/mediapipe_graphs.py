@@ -12,7 +12,7 @@ import sys
 import tempfile
 import types
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,11 @@ from regressor.errors import PosecastError
 # Name in the bundle: (file in the wheel, mean and deviation of the input).
 MODELS = {
     "pose_detector.tflite": ("modules/pose_detection/pose_detection.tflite", 127.5, 127.5),
-    "pose_landmarks_detector.tflite": ("modules/pose_landmark/pose_landmark_full.tflite", 0.0, 255.0),
+    "pose_landmarks_detector.tflite": (
+        "modules/pose_landmark/pose_landmark_full.tflite",
+        0.0,
+        255.0,
+    ),
 }
 PERSON_SCORE = 0.5  # below this, the landmark model says that its region holds no person
 CANDIDATE_SCORE = 0.3  # from here on, a detection is worth a look by the landmark model
@@ -42,7 +46,8 @@ Box = tuple[int, int, int, int]  # x0 y0 x1 y1 pixels
 class PoseGraphs:
     """Both graphs, ready to run.
 
-    One landmark graph a core: each runs on a single thread, and lets go of Python's lock.
+    Each runs on a single thread, and lets go of Python's lock: so where several people are looked
+    at, there is a landmark graph a core.
     """
 
     def __init__(self, people: int):
@@ -51,14 +56,15 @@ class PoseGraphs:
             from mediapipe.framework.formats import rect_pb2
             from mediapipe.python import packet_creator, packet_getter
 
-            self._rect, self._create, self._get = rect_pb2.NormalizedRect, packet_creator, packet_getter
+            self._rect = rect_pb2.NormalizedRect
+            self._create, self._get = packet_creator, packet_getter
             self._format = mp.ImageFormat.SRGB
             models = load_models(mp)
             self._detector = _detector_graph(models["pose_detector.tflite"], people)
-            lanes = max(1, min(people, os.cpu_count() or 1))
-            landmarks = models["pose_landmarks_detector.tflite"]
-            self._landmarkers = [_landmark_graph(landmarks) for _ in range(lanes)]
-            self._pool = ThreadPoolExecutor(lanes)
+            self._landmark_model = models["pose_landmarks_detector.tflite"]
+            self._landmarkers = [_landmark_graph(self._landmark_model)]
+            self._lanes = max(1, min(people, os.cpu_count() or 1))
+            self._pool = ThreadPoolExecutor(self._lanes)
             self._warm_up()
 
     def detect(self, pixels: np.ndarray, part: Box) -> list[Any]:
@@ -88,7 +94,11 @@ class PoseGraphs:
         if not rects:
             return []
         image = self._image(pixels)
-        lanes = len(self._landmarkers)
+        lanes = min(self._lanes, len(rects))
+        if len(self._landmarkers) < lanes:
+            with quiet():
+                more = lanes - len(self._landmarkers)
+                self._landmarkers += [_landmark_graph(self._landmark_model) for _ in range(more)]
         found: list[tuple[Pose, Any] | None] = [None] * len(rects)
 
         def work(lane: int) -> None:
@@ -98,7 +108,7 @@ class PoseGraphs:
         if len(rects) == 1:
             work(0)
         else:
-            list(self._pool.map(work, range(min(lanes, len(rects)))))
+            list(self._pool.map(work, range(lanes)))
         return found
 
     def close(self) -> None:
@@ -135,7 +145,7 @@ class PoseGraphs:
         blank = np.zeros((64, 64, 3), np.uint8)
         self.detect(blank, (0, 0, 64, 64))
         whole = self._rect(x_center=0.5, y_center=0.5, width=1, height=1)
-        self.landmarks(blank, [whole] * len(self._landmarkers))
+        self.landmarks(blank, [whole])
 
 
 def _graph(kind: str, inputs: list[str], outputs: list[str], options: Any) -> Any:

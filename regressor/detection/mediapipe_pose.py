@@ -8,6 +8,7 @@ of one, gives unsmoothed landmarks, and lets the detector, which sees 224 x 224 
 at parts of the picture.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from regressor.errors import PosecastError
 from regressor.video import VideoFrame
 
 SEARCH_EVERY_S = 0.5  # people who come in are found within about this time
+SURE_SCORE = 0.9  # of somebody small, who was found nowhere but in the closest looks
 
 
 @dataclass
@@ -49,8 +51,13 @@ class MediapipePose:
         followed = self._look(frame.image, [person.rect for person in self._people])
         lost = [old for old, new in zip(self._people, followed, strict=True) if new is None]
         self._people = _distinct([person for person in followed if person is not None])
-        for part in self._where_to_search(frame, lost):
-            self._search(frame.image, part)
+        height, width = frame.image.shape[:2]
+        for person in lost:
+            self._search(frame.image, _around(person.pose.box, width, height))
+        if not self._people or self._is_due(frame.time):
+            self._search_everywhere(frame.image)
+            self._searched_at = frame.time
+            self._searches += 1
         return [person.pose for person in self._people]
 
     def reset(self) -> None:
@@ -65,23 +72,26 @@ class MediapipePose:
         found = self._graphs.landmarks(image, rects)
         return [None if person is None else _Person(*person) for person in found]
 
-    def _where_to_search(self, frame: VideoFrame, lost: list[_Person]) -> list[Box]:
-        """Nowhere most of the time; around those who were lost; at intervals everywhere."""
-        height, width = frame.image.shape[:2]
-        parts = [_around(person.pose.box, width, height) for person in lost]
-        first = self._searched_at is None
-        due = self._searched_at is None or frame.time - self._searched_at >= SEARCH_EVERY_S
-        if len(self._people) >= self._limit or not (due or not self._people):
-            return parts
-        closer = closer_looks(width, height)
-        # At first all of them; later one at a time finds those who are small, sooner or later.
-        parts += [(0, 0, width, height)]
-        parts += closer if first else [closer[self._searches % len(closer)]]
-        self._searches += 1
-        self._searched_at = frame.time
-        return parts
+    def _is_due(self, time: float) -> bool:
+        waited = self._searched_at is None or time - self._searched_at >= SEARCH_EVERY_S
+        return waited and len(self._people) < self._limit
 
-    def _search(self, image: np.ndarray, part: Box) -> None:
+    def _search_everywhere(self, image: np.ndarray) -> None:
+        """In a new shot with every look; later with one or two looks at a time, in turn."""
+        height, width = image.shape[:2]
+        side, turn = min(width, height), self._searches
+        whole, closer = (0, 0, width, height), looks(width, height, side)
+        closest = looks(width, height, side // 2)
+        if self._searched_at is not None:
+            closer, closest = [closer[turn // 2 % len(closer)]], [closest[turn % len(closest)]]
+        one = closer[:1] if turn % 2 else [whole]
+        for part in one if self._people else [whole, *closer]:
+            self._search(image, part)
+        # Parts of a person look like people when seen too closely: only where there is nobody else.
+        for part in [] if self._people else closest:
+            self._search(image, part, SURE_SCORE)
+
+    def _search(self, image: np.ndarray, part: Box, least_score: float = 0.0) -> None:
         if len(self._people) >= self._limit:
             return
         known = [person.rect for person in self._people]
@@ -93,16 +103,15 @@ class MediapipePose:
         found = [person for person in self._look(image, rects) if person is not None]
         # A second look, at the region that the first one suggests, as it will be from now on.
         again = self._look(image, [person.rect for person in _distinct(found)])
-        new = [person for person in again if person is not None]
+        new = [person for person in again if person and person.pose.score >= least_score]
         self._people = _distinct(self._people + new)[: self._limit]
 
 
-def closer_looks(width: int, height: int) -> list[Box]:
-    """Overlapping squares that together cover the picture, two or more along its longer side.
+def looks(width: int, height: int, side: int) -> list[Box]:
+    """Overlapping squares of about `side` that cover the picture, several along its longer side.
 
-    The detector shrinks what it is given to a square, so a person in one of these looks larger.
+    The detector shrinks what it is given to a square, and misses people lower than a quarter of it.
     """
-    side = min(width, height)
     if max(width, height) < 1.2 * side:
         side = round(0.65 * side)
     xs, ys = _positions(width, side), _positions(height, side)
@@ -110,7 +119,7 @@ def closer_looks(width: int, height: int) -> list[Box]:
 
 
 def _positions(length: int, side: int) -> list[int]:
-    count = 1 if length <= side else max(2, round(1.5 * length / side))
+    count = 1 if length <= side else max(2, math.ceil(1.35 * length / side))
     return [round(i * (length - side) / max(1, count - 1)) for i in range(count)]
 
 

@@ -126,7 +126,8 @@ def _load(kind: Any, path: Path, device: str) -> Any:
     except Exception as error:  # onnxruntime has exception classes of its own
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise FileFormatError(
-            f"{path.name} can't be used as a model ({reason[0][:120]}); give an .onnx file of rtmlib."
+            f"{path.name} can't be used as a model ({reason[0][:120]}); give an .onnx file that "
+            "rtmlib reads."
         ) from error
     if isinstance(height, int) and isinstance(width, int):
         model.model_input_size = (width, height)

@@ -48,9 +48,10 @@ class SceneAnalyzer:
         if self._tiles is None:
             self._tiles = _Tiles(*grey.shape)
         spectra = self._tiles.spectra(grey)
-        unknown = np.full((self._tiles.count, 2), np.nan)
-        known = self._spectra is not None
-        self._shifts.append(self._tiles.shifts(self._spectra, spectra) if known else unknown)
+        if self._spectra is None:
+            self._shifts.append(np.full((self._tiles.count, 2), np.nan))
+        else:
+            self._shifts.append(self._tiles.shifts(self._spectra, spectra))
         self._spectra = spectra
         self._pictures.append(_Impression(small, grey))
         return self._changed()
@@ -111,7 +112,7 @@ class SceneAnalyzer:
         )
 
     def _is_flash(self, i: int) -> bool:
-        """Whether the picture is as before again within two frames (of the change to i, or back)."""
+        """Whether the picture is soon as it was before, after the change to i or its reverse."""
         for before, after in ((i - 1, i + 1), (i - 1, i + 2), (i - 2, i), (i - 3, i)):
             if 0 <= before and after < len(self._pictures):
                 back = self._pictures[after].change(self._pictures[before])
@@ -128,7 +129,8 @@ class _Impression:
         counts = np.bincount(levels.ravel(), minlength=192).reshape(3, 64) / len(levels)
         # Spread out, so that a wall that grows lighter doesn't leap from one level to the next.
         self.histogram = (counts @ SPREAD).astype(np.float32)
-        rows, columns = (np.linspace(0, n, k + 1).astype(int) for n, k in zip(grey.shape, (9, 16), strict=True))
+        rows = np.linspace(0, grey.shape[0], 10).astype(int)
+        columns = np.linspace(0, grey.shape[1], 17).astype(int)
         total = np.add.reduceat(np.add.reduceat(grey, rows[:-1], axis=0), columns[:-1], axis=1)
         self.layout = total / np.outer(np.diff(rows), np.diff(columns))
 
@@ -165,7 +167,7 @@ class _Tiles:
         size = self._size
         tiles = np.stack([picture[y : y + size, x : x + size] for y, x in self._corners])
         tiles = tiles - tiles.mean(axis=(1, 2), keepdims=True)
-        spectra = fft.rfft2(tiles * self._window)
+        spectra = np.asarray(fft.rfft2(tiles * self._window))
         spectra[tiles.std(axis=(1, 2)) < LEAST_TEXTURE] = 0
         return spectra
 
@@ -183,7 +185,7 @@ class _Tiles:
         """(tiles, 2) x, y in cells by which each tile's content moved, NaN where unsure."""
         product = after * before.conj()
         product *= self._weight / (np.abs(product) + 1e-6)
-        surface = fft.irfft2(product, s=(self._size, self._size))
+        surface = np.asarray(fft.irfft2(product, s=(self._size, self._size)))
         return np.array([self._peak_of(plane) for plane in surface])
 
     def _peak_of(self, plane: np.ndarray) -> tuple[float, float]:

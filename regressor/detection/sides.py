@@ -69,7 +69,9 @@ def find_swaps(track: Track) -> np.ndarray:
     if len(chosen) < 5:
         return swapped
     step_s *= every
-    groups = [[_Pairs(track, names, chosen, step_s) for names in sets] for sets in (ARMS, LEGS, HEAD)]
+    groups = [
+        [_Pairs(track, names, chosen, step_s) for names in sets] for sets in (ARMS, LEGS, HEAD)
+    ]
     arms, legs, head = (_Motion.of([pairs.motion for pairs in group]) for group in groups)
     body = _best_path(*_body_costs(arms, legs))
     face = _best_path(head.misfit(), np.tile([0, SWAPPED], (len(chosen), 1)))
@@ -119,7 +121,7 @@ class _Pairs:
     """Some joint pairs: how far left is from right, through the chosen frames."""
 
     def __init__(self, track: Track, names: tuple[str, ...], chosen: np.ndarray, step_s: float):
-        joints = JOINTS[track.skeleton]
+        joints: list[str] = list(JOINTS[track.skeleton])
         self.left = [joints.index(f"left_{name}") for name in names if f"left_{name}" in joints]
         self.right = [joints.index(f"right_{joints[i][5:]}") for i in self.left]
         height = np.maximum(*(track.boxes[:, 2:] - track.boxes[:, :2]).T)

@@ -3,7 +3,7 @@
 import numpy as np
 import roma
 import torch
-from scipy.ndimage import binary_closing, binary_opening
+from scipy.ndimage import binary_closing, binary_opening, minimum_filter1d
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -12,7 +12,8 @@ from regressor.skeletons import SMPL24
 from regressor.smpl.body import Body, chain, local_rotations
 from regressor.smpl.start import smallest_rotation
 
-SLOW_M_S = 0.45  # a standing foot moves less than this (detections shake)
+SLOW_M_S = 0.4  # a standing foot moves less than this (detections shake) ...
+SLOW_SHARE = 0.25  # ... or than this share of the speed at which the feet swing
 LOW_M = 0.06  # and is not higher than this above the lower foot's floor
 SHORTEST_S = 0.1
 EASE_S = 0.12
@@ -57,17 +58,25 @@ class SolePoints:
         return torch.stack(feet, dim=1)
 
 
-def detect(ends: np.ndarray, up: np.ndarray, fps: float) -> np.ndarray:
+def detect(ends: np.ndarray, up: np.ndarray, fps: float, in_place: bool = False) -> np.ndarray:
     """(T, 2, 2) whether each foot's heel and ball bear, from their places (T, 2, 2, 3).
 
-    An end bears while it is slow and hardly higher than the lowest of the four; `up` (3,) is a unit
-    vector. Runs shorter than SHORTEST_S don't count, nor do gaps as short.
+    An end bears while it is slow, for this person's feet, and hardly higher than the lowest of the four;
+    `up` (3,) is a unit vector. Somebody who stays in place (`in_place`) as on a treadmill has standing
+    feet that slide: there only the vertical speed counts, and a foot must be lower. Runs shorter than
+    SHORTEST_S don't count, nor do gaps as short.
     """
     if len(ends) < 3:
         return np.ones(ends.shape[:3], bool)
-    speed = np.linalg.norm(np.gradient(smooth(ends, 0.05, fps), axis=0), axis=-1) * fps
+    velocity = np.gradient(smooth(ends, 0.05, fps), axis=0) * fps
     height = ends @ up
-    bears = (speed < SLOW_M_S) & (height - height.min(axis=(1, 2), keepdims=True) < LOW_M)
+    above = height - height.min(axis=(1, 2), keepdims=True)
+    speed = np.linalg.norm(velocity, axis=-1)
+    slow = np.clip(SLOW_SHARE * np.percentile(speed, 95), SLOW_M_S, 2.5 * SLOW_M_S)
+    bears = (speed < slow) & (above < LOW_M)
+    if in_place:
+        floor = minimum_filter1d(height.min(axis=(1, 2)), max(1, round(0.5 * fps)))[:, None, None]
+        bears = (np.abs(velocity @ up) < SLOW_M_S) & (height - floor < 0.5 * LOW_M)
     span = max(1, round(SHORTEST_S * fps))
     mask = np.ones((span, 1, 1), bool)
     padded = np.pad(bears, ((span, span), (0, 0), (0, 0)), mode="edge")
@@ -80,27 +89,46 @@ def runs(mask: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
+def hold(ends: np.ndarray, bearing: np.ndarray) -> np.ndarray:
+    """(R, 3) how far a foot has to move, frame by frame of one run, so that it doesn't slide.
+
+    ends (R, 2, 3) heel and ball, bearing (R, 2). The end that bears stays where it is; when the foot
+    rolls on to the other end, that one stays where it has just come to. The lowest end is on the floor.
+    All in all the foot stays where it was on average.
+    """
+    active = int(np.argmax(bearing[0]))
+    place = ends[0, active]
+    moves = np.empty((len(ends), 3))
+    moves[0] = 0
+    for t in range(1, len(ends)):
+        if not bearing[t, active] and bearing[t, 1 - active]:
+            active = 1 - active
+            place = ends[t, active] + moves[t - 1]
+        moves[t] = place - ends[t, active]
+    moves -= moves.mean(axis=0)
+    moves[:, 2] = -ends[..., 2].min(axis=1)
+    return moves
+
+
 def pull(ends: np.ndarray, bearing: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
     """How far each foot has to move to stay where it stands: (T, 2, 3) and its weight (T, 2) in 0..1.
 
-    While an end bears it belongs on the floor (z = 0) at the middle of where it was; before and after
-    the pull fades in and out.
+    Before and after each run of bearing frames the pull fades in and out.
     """
     count = len(ends)
     moves, weights = np.zeros((count, 2, 3)), np.zeros((count, 2))
     ease = max(1, round(EASE_S * fps))
     for foot in (0, 1):
-        for end in (0, 1):
-            for start, stop in runs(bearing[:, foot, end]):
-                place = np.median(ends[start:stop, foot, end], axis=0) * [1, 1, 0]
-                first, last = max(0, start - ease), min(count, stop + ease)
-                index = np.arange(first, last)
-                away = np.maximum(np.maximum(start - index, index - stop + 1), 0)
-                fade = 0.5 + 0.5 * np.cos(np.pi * np.minimum(away / (ease + 1), 1))
-                move = place - ends[index.clip(start, stop - 1), foot, end]
-                moves[first:last, foot] += fade[:, None] * move
-                weights[first:last, foot] += fade
-    return moves / np.maximum(weights, 1e-9)[..., None], np.minimum(weights, 1)
+        for start, stop in runs(bearing[:, foot].any(axis=1)):
+            held = hold(ends[start:stop, foot], bearing[start:stop, foot])
+            first, last = max(0, start - ease), min(count, stop + ease)
+            index = np.arange(first, last)
+            away = np.maximum(np.maximum(start - index, index - stop + 1), 0)
+            fade = 0.5 + 0.5 * np.cos(np.pi * np.minimum(away / (ease + 1), 1))
+            stronger = fade > weights[index, foot]
+            moves[index[stronger], foot] = held[(index - start).clip(0, stop - start - 1)][stronger]
+            weights[index[stronger], foot] = fade[stronger]
+    return moves, weights
 
 
 def two_bones(turned: Tensor, joints: Tensor, leg: tuple[int, int, int], target: Tensor) -> Tensor:
@@ -144,20 +172,19 @@ def plant(
 
     turned, joints = pose(rotations, pelvis)
     ends = sole(turned, joints, betas).numpy()
-    bearing = detect(ends, np.array([0.0, 0.0, 1.0]), fps)
-    keep = np.array([0.0, 0.0, 1.0]) if in_place else np.ones(3)
-    moves, weights = pull(ends, bearing, fps)
-    moves = moves * keep
-    known = weights.sum(1) > 0.5
-    if known.any():
-        whole = (moves * weights[..., None]).sum(1)[known] / weights.sum(1)[known, None]
-        index = np.arange(len(ends))
-        whole = np.stack([np.interp(index, index[known], axis) for axis in whole.T], axis=1)
-        pelvis = pelvis + torch.as_tensor(smooth(whole, 0.08, fps), dtype=torch.float32)
+    bearing = detect(ends, np.array([0.0, 0.0, 1.0]), fps, in_place)
+    if not in_place:
+        moves, weights = pull(ends, bearing, fps)
+        known = weights.sum(1) > 0.5
+        if known.any():
+            whole = (moves * weights[..., None]).sum(1)[known] / weights.sum(1)[known, None]
+            index = np.arange(len(ends))
+            whole = np.stack([np.interp(index, index[known], axis) for axis in whole.T], axis=1)
+            pelvis = pelvis + torch.as_tensor(smooth(whole, 0.08, fps), dtype=torch.float32)
     turned, joints = pose(rotations, pelvis)
     ends = sole(turned, joints, betas).numpy()
     moves, weights = pull(ends, bearing, fps)
-    moves = moves * keep * weights[..., None]
+    moves = moves * weights[..., None] * ([0, 0, 1] if in_place else [1, 1, 1])
     below = -(ends[..., 2].min(axis=2) + moves[..., 2])
     moves[..., 2] += np.maximum(smooth(np.maximum(below, 0), 0.03, fps), np.maximum(below, 0))
     fixed = turned

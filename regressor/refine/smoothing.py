@@ -7,6 +7,9 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 
+DEPTH_S = 0.2  # people's distance changes slowly
+
+
 def smooth(values: np.ndarray, seconds: float, fps: float) -> np.ndarray:
     """Gaussian of standard deviation `seconds` along the first axis; ends are mirrored at a point.
 
@@ -20,6 +23,17 @@ def smooth(values: np.ndarray, seconds: float, fps: float) -> np.ndarray:
     after = 2 * values[-1:] - values[-2 : -pad - 2 : -1]
     padded = np.concatenate([before, values, after])
     return gaussian_filter1d(padded, sigma, axis=0, mode="nearest")[pad : pad + len(values)]
+
+
+def smooth_path(pelvis: np.ndarray, seconds: float, fps: float) -> np.ndarray:
+    """A path (T, 3) in the camera's axes; its depth, which shakes most, is smoothed most.
+
+    One camera tells the direction of a person to a pixel, their distance only by their size.
+    """
+    if seconds == 0:
+        return pelvis
+    depth = smooth(pelvis[:, 2:], max(seconds, DEPTH_S), fps)
+    return np.concatenate([smooth(pelvis[:, :2] / pelvis[:, 2:], seconds, fps) * depth, depth], axis=1)
 
 
 def smooth_rotations(rotations: Tensor, seconds: float, fps: float) -> Tensor:

@@ -107,6 +107,15 @@ def to_world(
     return World(rotation, shift)
 
 
+def shifted(world: World, moved: np.ndarray, fps: float, camera_moves: bool) -> World:
+    """The world with the camera moved along with a person who was moved by (T, 3).
+
+    By one vector for a camera that stands still; slowly for one that moves anyway.
+    """
+    moved = smooth(moved, 0.3, fps) if camera_moves else np.median(moved, axis=0)
+    return World(world.rotation, world.shift + moved)
+
+
 def apply(world: World, rotations: Tensor, pelvis: Tensor) -> tuple[Tensor, Tensor]:
     """Global rotation vectors (T, 3) and pelvis (T, 3) from the camera's axes into the world."""
     turn = torch.as_tensor(world.rotation, dtype=torch.float32)
