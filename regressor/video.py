@@ -16,6 +16,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.error import FFmpegError
 from av.stream import Disposition
 
 from regressor.errors import VideoError
@@ -149,7 +150,7 @@ class Video:
                     continue
                 try:
                     frames = packet.decode()
-                except av.error.FFmpegError:
+                except FFmpegError:
                     broken += 1
                     continue
                 for frame in frames:
@@ -165,6 +166,8 @@ class Video:
 
     def _seek(self, container: Any, stream: av.VideoStream, time: float) -> bool:
         """Go to a key frame before `time`; False where the file's index can't be trusted."""
+        if stream.time_base is None:
+            return False
         try:
             offset = int(time / stream.time_base) + (stream.start_time or 0)
             container.seek(offset, stream=stream)
@@ -173,7 +176,7 @@ class Video:
                     reached = float((packet.pts - (stream.start_time or 0)) * stream.time_base)
                     container.seek(offset, stream=stream)
                     return reached <= time
-        except (av.error.FFmpegError, TypeError):
+        except FFmpegError:
             pass
         return False
 
@@ -219,7 +222,7 @@ def _check_file(path: Path) -> None:
 def _open(path: Path) -> Any:
     try:
         return av.open(str(path), metadata_errors="replace")
-    except (av.error.FFmpegError, ValueError) as error:
+    except (FFmpegError, ValueError) as error:
         raise VideoError(
             f"{path.name} can't be read as a video: it is another kind of file, or was cut off."
         ) from error
@@ -243,7 +246,7 @@ def _packets(container: Any, stream: av.VideoStream) -> Iterator[av.Packet | Non
             packet = next(packets)
         except StopIteration:
             return
-        except av.error.FFmpegError:
+        except FFmpegError:
             yield None
             return
         yield packet
@@ -286,7 +289,7 @@ def _first_frame(container: Any, stream: av.VideoStream, path: Path) -> av.Video
         try:
             for frame in packet.decode() if packet is not None else ():
                 return frame
-        except av.error.FFmpegError:
+        except FFmpegError:
             continue
     raise VideoError(f"{path.name} holds no frame that can be decoded; it is damaged or cut off.")
 

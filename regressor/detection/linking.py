@@ -108,9 +108,10 @@ def _track(chain: _Chain, times: np.ndarray, skeleton: str) -> Track:
     confidence = np.zeros(keypoints.shape[:2], np.float32)
     confidence[observed] = [pose.confidence for pose in chain.poses]
     world = None
-    if all(pose.world is not None for pose in chain.poses):
-        world = np.full((len(frames), *np.shape(chain.poses[0].world)), np.nan, np.float32)
-        world[observed] = [pose.world for pose in chain.poses]
+    landmarks = [pose.world for pose in chain.poses if pose.world is not None]
+    if len(landmarks) == len(chain.poses):
+        world = np.full((len(frames), *landmarks[0].shape), np.nan, np.float32)
+        world[observed] = landmarks
     return Track(
         frames=frames,
         times=times[frames],

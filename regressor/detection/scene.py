@@ -154,7 +154,7 @@ class _Tiles:
         window = np.hanning(self._size + 2)[1:-1]
         self._window = np.outer(window, window).astype(np.float32)
         along, half = fft.fftfreq(self._size), fft.rfftfreq(self._size)
-        radius = np.square(along)[:, None] + np.square(half)
+        radius = np.square(np.asarray(along))[:, None] + np.square(np.asarray(half))
         # Compression and sensor noise live in the high frequencies, slow light in the lowest.
         self._weight = np.exp(-radius / (2 * 0.12**2)).astype(np.float32)
         self._weight[0, 0] = 0

@@ -1,0 +1,47 @@
+"""Rewrites an SMPL file as a plain .npz, for programs without the restricted unpickler.
+
+    python -m regressor.smpl.convert SMPL_NEUTRAL.pkl --output body.npz
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from regressor.errors import PosecastError
+from regressor.files import replacing
+from regressor.smpl.body import FIELDS, read_arrays
+
+
+@dataclass
+class Options:
+    """Options of `convert`."""
+
+    file: Annotated[Path, tyro.conf.Positional]
+    """An SMPL body, .pkl or .npz."""
+    output: Path
+    """The .npz to write."""
+
+
+def convert(file: Path, output: Path) -> None:
+    """Writes SMPL's own fields of `file`, the first ten shape directions, without pickles."""
+    arrays = read_arrays(file)
+    kept = {name: arrays[name] for name in (*FIELDS, "posedirs") if name in arrays}
+    kept["shapedirs"] = kept["shapedirs"][:, :, :10]
+    with replacing(output) as beside:
+        np.savez_compressed(beside, **kept)
+
+
+def main() -> None:
+    options = tyro.cli(Options, prog="python -m regressor.smpl.convert", description=__doc__)
+    try:
+        convert(options.file, options.output)
+    except PosecastError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
