@@ -29,12 +29,15 @@ def test_json_lines_hold_the_agreed_fields():
     with Progress("json", stream=stream) as progress:
         progress.update("detect", 0, 2)
         progress.update("detect", 2, 2, "one person")
-        progress.done("2 frames", output="motion.npz")
+        progress.done("2 frames", ["motion.npz"])
     first, second, last = lines_of(stream)
     assert first["stage"] == "detect" and first["done"] == 0 and first["total"] == 2
     assert second["message"] == "one person"
-    assert last["stage"] == "done" and last["output"] == "motion.npz"
-    assert all({"stage", "done", "total", "seconds_left", "message"} <= set(line) for line in lines_of(stream))
+    assert last["stage"] == "done" and last["outputs"] == ["motion.npz"]
+    assert all(
+        {"stage", "done", "total", "seconds_left", "message"} <= set(line)
+        for line in lines_of(stream)
+    )
 
 
 def test_updates_are_throttled_but_the_last_one_is_never_lost():
@@ -102,9 +105,11 @@ def test_none_writes_nothing(tmp_path, capsys):
 def test_lines_from_many_threads_stay_whole(tmp_path):
     file = tmp_path / "progress.jsonl"
     with Progress("json", file=file, clock=iter(range(10**6)).__next__) as progress:
+
         def work(name):
             for step in range(200):
                 progress.update(name, step, 200)
+
         threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
         for thread in threads:
             thread.start()

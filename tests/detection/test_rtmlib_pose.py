@@ -2,6 +2,7 @@
 
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ class Model:
 
     def __init__(self, path, model_input_size=(1, 1), backend="", device="cpu"):
         assert backend == "onnxruntime"
-        if b"broken" in open(path, "rb").read():
+        if b"broken" in Path(path).read_bytes():
             raise RuntimeError("INVALID_PROTOBUF : Protobuf parsing failed.\nmore lines")
         shape = types.SimpleNamespace(shape=list(self.input_shape))
         self.session = types.SimpleNamespace(get_inputs=lambda: [shape])
@@ -109,11 +110,11 @@ def test_other_numbers_of_joints_are_refused(rtmlib, file):
 def test_missing_or_broken_files_are_one_sentence(rtmlib, tmp_path):
     with pytest.raises(PosecastError, match="doesn't exist"):
         RtmlibPose(tmp_path / "nothing.onnx")
-    with pytest.raises(PosecastError, match="name its .onnx file"):
+    with pytest.raises(PosecastError, match="name its"):
         RtmlibPose()
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"broken")
-    with pytest.raises(FileFormatError, match="broken.onnx can't be used") as caught:
+    with pytest.raises(FileFormatError, match="can't be used") as caught:
         RtmlibPose(broken)
     assert "\n" not in str(caught.value)
 

@@ -17,9 +17,7 @@ GROUPS = {"feet": FEET, "legs": LEGS, "arms": ARMS, "body": ARMS + LEGS, "all": 
 def swapped(walk, frames, sets):
     """The track with left and right exchanged in some frames, in some joints."""
     names = sum(sets, ())
-    joints = [
-        i for i, name in enumerate(JOINTS[walk.skeleton]) if name.partition("_")[2] in names
-    ]
+    joints = [i for i, name in enumerate(JOINTS[walk.skeleton]) if name.partition("_")[2] in names]
     keypoints = walk.keypoints.copy()
     for frame in frames:
         keypoints[frame, joints] = walk.keypoints[frame, mirror(walk.skeleton)[joints]]
@@ -67,8 +65,13 @@ def test_a_swap_that_passes_through_one_place():
     feet = [i for i, name in enumerate(JOINTS["mediapipe33"]) if name.endswith(FEET[0])]
     broken.keypoints[40, feet] = walk.keypoints[40, feet].mean(axis=0)
     repaired = repair_sides(broken)
-    assert wrong(replace(repaired, keypoints=repaired.keypoints[41:43]),
-                 replace(walk, keypoints=walk.keypoints[41:43])) == 0
+    assert (
+        wrong(
+            replace(repaired, keypoints=repaired.keypoints[41:43]),
+            replace(walk, keypoints=walk.keypoints[41:43]),
+        )
+        == 0
+    )
 
 
 @pytest.mark.parametrize("skeleton", ["coco17"])
@@ -84,9 +87,11 @@ def test_confidence_and_world_landmarks_go_along():
     names = JOINTS[walk.skeleton]
     right = [i for i, name in enumerate(names) if name.startswith("right_")]
     walk.confidence[:, right] = 0.6
+    assert walk.world is not None
     walk.world[:, right] = 1.0
     broken = swapped(walk, range(50, 70), LEGS)
     repaired = repair_sides(broken)
+    assert repaired.world is not None
     knee = names.index("left_knee")
     assert (repaired.confidence[50:70, knee] == np.float32(0.6)).all()
     assert (repaired.world[50:70, knee] == 1.0).all() and (repaired.world[:50, knee] == 0).all()

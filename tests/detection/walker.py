@@ -6,6 +6,7 @@ from regressor.detection.track import Track, box_around
 from regressor.skeletons import JOINTS
 
 PX_PER_M = 250.0
+FINGERS = (("pinky", 0.08, -0.2), ("index", 0.09, 0.1), ("thumb", 0.05, 0.4))
 
 
 def walking_joints(seconds: np.ndarray, pace_hz: float = 0.9) -> dict[str, np.ndarray]:
@@ -83,7 +84,7 @@ def _arm(side: str, sign: float, swing: np.ndarray, bend: np.ndarray) -> dict[st
     wrist = elbow + 0.25 * _down(swing + bend)
     hand = {
         f"{side}_{finger}": wrist + reach * _down(swing + bend + turn)
-        for finger, reach, turn in (("pinky", 0.08, -0.2), ("index", 0.09, 0.1), ("thumb", 0.05, 0.4))
+        for finger, reach, turn in FINGERS
     }
     return {f"{side}_shoulder": shoulder, f"{side}_elbow": elbow, f"{side}_wrist": wrist, **hand}
 
