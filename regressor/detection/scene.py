@@ -156,7 +156,7 @@ class _Tiles:
         along, half = fft.fftfreq(self._size), fft.rfftfreq(self._size)
         radius = np.square(np.asarray(along))[:, None] + np.square(np.asarray(half))
         # Compression and sensor noise live in the high frequencies, slow light in the lowest.
-        self._weight = np.exp(-radius / (2 * 0.12**2)).astype(np.float32)
+        self._weight = np.exp(radius / (-2 * 0.12**2)).astype(np.float32)
         self._weight[0, 0] = 0
         both = self._weight.copy()
         both[:, 1 : (self._size + 1) // 2] *= 2
