@@ -161,7 +161,7 @@ def motion_of(
     """One person's Motion from their Track."""
     import torch
 
-    from regressor.lifters.windows import lift
+    from regressor.lifters.windows import Picture, lift
     from regressor.motion import Motion
     from regressor.refine import contacts, world
     from regressor.refine.smoothing import smooth_path, smooth_rotations
@@ -173,7 +173,8 @@ def motion_of(
     with stages.time("lift"):
         progress.update("lift", 0, 1)
         points = to_h36m17(track.skeleton) @ track.keypoints
-        lifted = lift(network, expects, points, track.times, camera.intrinsics, detections.width)
+        picture = Picture(camera.intrinsics, detections.width)
+        lifted = lift(network, expects, points, track.times, picture)
         progress.update("lift", 1, 1)
     with stages.time("fit"):
         found = fit(
@@ -255,9 +256,7 @@ def estimate(options: Options, progress: Progress, stages: Stages) -> list[Path]
     for track in tracks:
         number = 1 + next(i for i, other in enumerate(detections.tracks) if other is track)
         motions.append(
-            motion_of(
-                track, number, detections, camera, body, lifter, options, progress, stages
-            )
+            motion_of(track, number, detections, camera, body, lifter, options, progress, stages)
         )
     paths = [
         options.output
@@ -298,7 +297,9 @@ def summary(
     """What a user wants to know of a run, in a few sentences."""
     count = detections.frame_count
     covered = ", ".join(f"{track.coverage(count):.0%}" for track in tracks)
-    text = f"{count} frames at {detections.fps:g} a second; the person is seen in {covered} of them."
+    text = (
+        f"{count} frames at {detections.fps:g} a second; the person is seen in {covered} of them."
+    )
     text += f" Field of view {camera.fov_deg:.0f} degrees ({camera.source})."
     if detections.camera_moves:
         text += " The camera moves, so the person stays in place."
@@ -320,7 +321,12 @@ def main() -> None:
     except PosecastError as error:
         end(progress, str(error), 1, options.debug)
     except MemoryError:
-        end(progress, "There isn't enough memory: use --start and --end, or --fps.", 1, options.debug)
+        end(
+            progress,
+            "There isn't enough memory: use --start and --end, or --fps.",
+            1,
+            options.debug,
+        )
     except KeyboardInterrupt:
         end(progress, "Stopped; nothing was written.", 130, debug=False)
     except Exception as error:
