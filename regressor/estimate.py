@@ -1,9 +1,11 @@
 """A video in, a Motion out: `python -m regressor.estimate VIDEO --output motion.npz`."""
 
+import math
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -205,7 +207,8 @@ def motion_of(
             rotations, pelvis, standing = contacts.plant(
                 body, rotations, pelvis, found.betas, fps, in_place=moves
             )
-            # The floor is now where the feet are; the camera goes along, so that it sees them as before.
+            # The floor is now where the feet are; the camera goes along, so that it sees them as
+            # before.
             place = world.shifted(place, (pelvis - before).numpy(), fps, moves)
         _, joints = posed_joints(body, rotations, pelvis, found.betas)
         rest = body.joints_at_rest(found.betas)[0]
@@ -239,18 +242,21 @@ def motion_of(
 def estimate(options: Options, progress: Progress, stages: Stages) -> list[Path]:
     """Runs the whole job and writes the Motion files; returns their paths."""
     with stages.time("start"):
-        from regressor.detection import select
-        from regressor.smpl import load_body
         from regressor.video import open_video
 
+        check_numbers(options)
         check_output(options.output)
+        video = open_video(options.video)
+        camera = camera_of(options, video)
+        # Only now torch and mediapipe, which take seconds to import.
+        from regressor.detection import check_person, select
+        from regressor.smpl import load_body
+
+        check_person(options.person)
         body = load_body(options.body, options.gender)
         lifter = load_lifter(options)
-    with open_video(options.video) as video:
-        camera = camera_of(options, video)
-        with stages.time("detect"):
-            detections = detect_people(options, video, progress)
-        warning = video.warning
+    with video, stages.time("detect"):
+        detections = detect_people(options, video, progress)
     tracks = select(detections.tracks, options.person)
     motions = []
     for track in tracks:
@@ -266,25 +272,37 @@ def estimate(options: Options, progress: Progress, stages: Stages) -> list[Path]
     ]
     for motion, path in zip(motions, paths, strict=True):
         motion.save(path)
-    told = summary(detections, tracks, camera, warning, stages)
+    told = summary(detections, tracks, camera, video.warning, stages)
     progress.done(told, paths)
     if options.progress == "bar":
         print(f"{told}\nWrote {', '.join(str(path) for path in paths)}.")
     return paths
 
 
-def check_output(output: Path) -> None:
-    """Says now, not after minutes of work, that the output can't be written."""
-    from regressor.files import replacing
+def check_numbers(options: Options) -> None:
+    """Raises PosecastError for numbers that no video could be asked for."""
+    for name in ("start", "end", "fps", "fov", "smooth"):
+        value = getattr(options, name)
+        if value is None or (math.isfinite(value) and value >= 0 and (value or name != "fps")):
+            continue
+        least = "above 0" if name == "fps" else "from 0 up"
+        raise PosecastError(f"--{name} {value:g} can't be used: give a number {least}.")
 
+
+def check_output(output: Path) -> None:
+    """Says now, not after minutes of work, that the output can't be written; leaves nothing."""
     if output.suffix != ".npz":
         raise PosecastError(f"{output} can't be the output: a Motion file ends in .npz.")
+    if output.is_dir():
+        raise PosecastError(f"{output} can't be the output: it is a folder.")
     try:
-        with replacing(output) as beside:
-            beside.write_bytes(b"")
-            raise InterruptedError  # tried; nothing is put in place
-    except InterruptedError:
-        pass
+        folder = next(folder for folder in output.absolute().parents if folder.exists())
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise PosecastError(
+            f"{output} can't be written ({error.strerror}): choose another place."
+        ) from error
 
 
 def summary(
@@ -330,17 +348,19 @@ def main() -> None:
     except KeyboardInterrupt:
         end(progress, "Stopped; nothing was written.", 130, debug=False)
     except Exception as error:
-        sentence = f"Something went wrong in Posecast itself ({type(error).__name__}: {error}); "
+        told = " ".join(str(error).split())  # torch tells its errors in paragraphs
+        sentence = f"Something went wrong in Posecast itself ({type(error).__name__}: {told}); "
         end(progress, sentence + "run it again with --debug to see where.", 1, options.debug)
 
 
 def end(progress: Progress | None, sentence: str, status: int, debug: bool) -> None:
     """Tells the sentence everywhere that it is waited for, and exits."""
     if progress is not None:
-        progress.fail(sentence)
-        progress.close()
+        with suppress(PosecastError, OSError):  # a second error would hide the first
+            progress.fail(sentence)
+            progress.close()
     if debug:
-        raise  # noqa: PLE0704 - called from an except block
+        raise  # this is called while the error is being handled
     print(sentence, file=sys.stderr)
     sys.exit(status)
 

@@ -20,6 +20,7 @@ __all__ = [
     "Detector",
     "Pose",
     "Track",
+    "check_person",
     "create",
     "detect",
     "link",
@@ -107,6 +108,12 @@ def detect(
     )
 
 
+def check_person(person: str) -> None:
+    """Raises PosecastError when `person` is none of "largest", "all" and a number from 1."""
+    if person not in ("largest", "all") and (not person.isdecimal() or int(person) < 1):
+        raise PosecastError(f"{person!r} is no choice of person; say largest, all or a number.")
+
+
 def select(tracks: list[Track], person: str) -> list[Track]:
     """The tracks that `person` asks for: "largest", "all", or a number from 1 (the largest).
 
@@ -114,12 +121,11 @@ def select(tracks: list[Track], person: str) -> list[Track]:
     """
     if not tracks:
         raise NoPersonError("No person was found; choose a video in which a person can be seen.")
+    check_person(person)
     if person == "all":
         return tracks
     if person == "largest":
         return tracks[:1]
-    if not person.isdecimal() or int(person) < 1:
-        raise PosecastError(f"{person!r} is no choice of person; say largest, all or a number.")
     if int(person) > len(tracks):
         found = "1 person was" if len(tracks) == 1 else f"{len(tracks)} people were"
         raise NoPersonError(f"There is no person {person}: {found} found; choose a lower number.")
