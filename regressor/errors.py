@@ -2,7 +2,7 @@
 
 
 class PosecastError(Exception):
-    """Its text is shown to the user as it stands: on the command line, in the JSON stream, in Blender."""
+    """Its text is shown to users as it stands: on the command line, in JSON, in Blender."""
 
 
 class VideoError(PosecastError):

@@ -1,4 +1,4 @@
-"""Trains the networks: `python -m regressor.train lifter --data cmu_motion.npz --output weights.safetensors`.
+"""Trains the networks: `python -m regressor.train lifter --data FILE --output FILE`.
 
 The lifter sees mocap on random bodies through random cameras with a detector's noise
 (`data.lifting`). Training lasts a given number of minutes and resumes where it was stopped.
@@ -66,7 +66,10 @@ class LifterTraining:
 
 
 def loss_of(predicted: Tensor, target: Tensor) -> Tensor:
-    """Weighted MPJPE and velocity error of (B, T, 17, 3), metres (KTPFormer's, less its pull to rest)."""
+    """Weighted MPJPE and velocity error of (B, T, 17, 3), metres: KTPFormer's less one term.
+
+    The term left out pulls every motion towards rest.
+    """
     position = (JOINT_WEIGHTS * (predicted - target).norm(dim=-1)).mean()
     steps = predicted.diff(dim=1) - target.diff(dim=1)
     return position + VELOCITY_WEIGHT * steps.norm(dim=-1).mean()
@@ -88,7 +91,9 @@ def rate_at(done: float, peak: float) -> float:
     """Learning rate after the share `done` of the time: a short rise, then a cosine to 1 %."""
     if done < 0.02:
         return peak * (0.05 + 0.95 * done / 0.02)
-    return peak * (0.01 + 0.99 * 0.5 * (1 + float(torch.cos(torch.tensor(min(done, 1.0) * torch.pi)))))
+    return peak * (
+        0.01 + 0.99 * 0.5 * (1 + float(torch.cos(torch.tensor(min(done, 1.0) * torch.pi))))
+    )
 
 
 def train_lifter(options: LifterTraining) -> None:
@@ -99,7 +104,10 @@ def train_lifter(options: LifterTraining) -> None:
     held = [clip for clip in clips if clip.subject in mocap.HELD_OUT]
     kept = [clip for clip in clips if clip.subject not in mocap.HELD_OUT]
     body = load_body()
-    print(f"{len(kept)} clips to train on, {len(held)} held out; putting them on bodies ...", flush=True)
+    print(
+        f"{len(kept)} clips to train on, {len(held)} held out; putting them on bodies ...",
+        flush=True,
+    )
     motions = build_motions(kept, body, options.shapes, options.fps, options.seed)
     test = build_motions(held, body, 1, options.fps, 1000)
     checks = {
@@ -139,7 +147,9 @@ def train_lifter(options: LifterTraining) -> None:
             print(f"{spent / 60:6.1f} min  step {step}  loss {recent:.4f}", flush=True)
         if step % (10 * options.log_every) == 0 or spent >= budget:
             scores = {name: validate(average, batches) for name, batches in checks.items()}
-            print("held out: " + ", ".join(f"{k} {v:.1f} mm" for k, v in scores.items()), flush=True)
+            print(
+                "held out: " + ", ".join(f"{k} {v:.1f} mm" for k, v in scores.items()), flush=True
+            )
             save(options, average, scores, spent, step)
             with replacing(state_file) as beside:
                 torch.save(

@@ -3,9 +3,9 @@
     python scripts/benchmark_estimate.py [VIDEO] [--seconds 60] [--rounds 2]
 
 The film is VIDEO (the demo clip by default) played over and over. mediapipe's side is its own
-PoseLandmarker (one person, video mode) called frame by frame on frames that PyAV decodes; only the calls
-count in the first ratio, decoding counts too in the second. Start-up (imports, loading models) is left
-out of both and printed. The sides take turns, because machines are noisy.
+PoseLandmarker (one person, video mode) called frame by frame on frames that PyAV decodes; only the
+calls count in the first ratio, decoding counts too in the second. Start-up (imports, loading
+models) is left out of both and printed. The sides take turns, because machines are noisy.
 """
 
 import argparse
@@ -19,8 +19,8 @@ import av
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from regressor import estimate as command
-from regressor.progress import Progress
+from regressor import estimate as command  # noqa: E402
+from regressor.progress import Progress  # noqa: E402
 
 
 def loop(source: Path, target: Path, seconds: float) -> int:
@@ -89,7 +89,8 @@ def main() -> None:
             working = sum(stages.seconds.values()) - stages.seconds["start"]
             print(
                 f"{frames} frames: mediapipe {calls:.1f} s ({decoded:.1f} s with decoding), "
-                f"estimate {working:.1f} s: {working / calls:.2f} times ({working / decoded:.2f}); {stages}",
+                f"estimate {working:.1f} s: {working / calls:.2f} times "
+                f"({working / decoded:.2f}); {stages}",
                 flush=True,
             )
 

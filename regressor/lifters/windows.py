@@ -4,8 +4,8 @@ A lifter sees windows of its own length, at the frame rate that it was trained a
 its own kind:
 
 - "screen": the whole picture, x in -1..1 (what the published weights were trained on);
-- "centred": a virtual camera is turned onto the person and zoomed, once a window. Where in the frame
-  the person is, and how large, then changes nothing; the result is turned back.
+- "centred": a virtual camera is turned onto the person and zoomed, once a window. Where in the
+  frame the person is, and how large, then changes nothing; the result is turned back.
 """
 
 from dataclasses import dataclass
@@ -34,11 +34,12 @@ def to_rays(keypoints: Tensor, intrinsics: Tensor) -> Tensor:
 
 
 def centre(rays: Tensor) -> tuple[Tensor, Tensor]:
-    """Turns a virtual camera onto each window: rays (N, T, J, 2) tangents to coordinates of order 1.
+    """Turns a virtual camera onto each window: rays (N, T, J, 2) tangents to coordinates of order
+    1.
 
-    Returns them (N, T, J, 2) and the rotations (N, 3, 3) from the true to the virtual camera: a yaw,
-    then a pitch, so that a level camera stays level. The scale makes the keypoints' root mean square
-    distance from each frame's centre 0.5.
+    Returns them (N, T, J, 2) and the rotations (N, 3, 3) from the true to the virtual camera: a
+    yaw, then a pitch, so that a level camera stays level. The scale makes the keypoints' root mean
+    square distance from each frame's centre 0.5.
     """
     x, y = rays.mean(dim=(1, 2)).unbind(-1)
     yaw, depth = torch.atan2(x, torch.ones_like(x)), torch.sqrt(1 + x * x)
@@ -144,9 +145,9 @@ def lift(
 
     The joints are in metres, relative to the pelvis, in the camera's axes (x right, y down, z
     forward). Windows overlap by half and are blended; a track shorter than a window is extended by
-    its first and last frames. A video with more frames a second than the lifter saw is taken as several
-    slower ones between each other, so that none of its frames is left out. The track must not contain a
-    cut.
+    its first and last frames. A video with more frames a second than the lifter saw is taken as
+    several slower ones between each other, so that none of its frames is left out. The track must
+    not contain a cut.
     """
     length = len(times)
     rate = (length - 1) / (times[-1] - times[0]) if length > 1 else expects.fps

@@ -61,10 +61,10 @@ class SolePoints:
 def detect(ends: np.ndarray, up: np.ndarray, fps: float, in_place: bool = False) -> np.ndarray:
     """(T, 2, 2) whether each foot's heel and ball bear, from their places (T, 2, 2, 3).
 
-    An end bears while it is slow, for this person's feet, and hardly higher than the lowest of the four;
-    `up` (3,) is a unit vector. Somebody who stays in place (`in_place`) as on a treadmill has standing
-    feet that slide: there only the vertical speed counts, and a foot must be lower. Runs shorter than
-    SHORTEST_S don't count, nor do gaps as short.
+    An end bears while it is slow, for this person's feet, and hardly higher than the lowest of the
+    four; `up` (3,) is a unit vector. Somebody who stays in place (`in_place`) as on a treadmill has
+    standing feet that slide: there only the vertical speed counts, and a foot must be lower. Runs
+    shorter than SHORTEST_S don't count, nor do gaps as short.
     """
     if len(ends) < 3:
         return np.ones(ends.shape[:3], bool)
@@ -92,9 +92,9 @@ def runs(mask: np.ndarray) -> list[tuple[int, int]]:
 def hold(ends: np.ndarray, bearing: np.ndarray) -> np.ndarray:
     """(R, 3) how far a foot has to move, frame by frame of one run, so that it doesn't slide.
 
-    ends (R, 2, 3) heel and ball, bearing (R, 2). The end that bears stays where it is; when the foot
-    rolls on to the other end, that one stays where it has just come to. The lowest end is on the floor.
-    All in all the foot stays where it was on average.
+    ends (R, 2, 3) heel and ball, bearing (R, 2). The end that bears stays where it is; when the
+    foot rolls on to the other end, that one stays where it has just come to. The lowest end is on
+    the floor. All in all the foot stays where it was on average.
     """
     active = int(np.argmax(bearing[0]))
     place = ends[0, active]
@@ -111,7 +111,7 @@ def hold(ends: np.ndarray, bearing: np.ndarray) -> np.ndarray:
 
 
 def pull(ends: np.ndarray, bearing: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """How far each foot has to move to stay where it stands: (T, 2, 3) and its weight (T, 2) in 0..1.
+    """How far each foot has to move to stay where it stands: (T, 2, 3), and a weight (T, 2).
 
     Before and after each run of bearing frames the pull fades in and out.
     """
@@ -134,8 +134,8 @@ def pull(ends: np.ndarray, bearing: np.ndarray, fps: float) -> tuple[np.ndarray,
 def two_bones(turned: Tensor, joints: Tensor, leg: tuple[int, int, int], target: Tensor) -> Tensor:
     """Bends a leg so that the ankle reaches `target` (T, 3); returns the new turned (T, 24, 3, 3).
 
-    The knee's hinge and the foot's own direction in the world stay. A target out of reach is aimed at
-    with a leg that is all but straight.
+    The knee's hinge and the foot's own direction in the world stay. A target out of reach is aimed
+    at with a leg that is all but straight.
     """
     hip, knee, ankle = leg
     thigh, shank = joints[:, knee] - joints[:, hip], joints[:, ankle] - joints[:, knee]
@@ -160,9 +160,9 @@ def plant(
 ) -> tuple[Tensor, Tensor, np.ndarray]:
     """Feet that stand stay put on the floor, and none goes through it.
 
-    rotations (T, 24, 3) axis-angle and pelvis (T, 3) in the world, z up. The body as a whole is moved
-    first, the legs take the rest. `in_place`: the person's path isn't known (the camera moves), so only
-    heights are put right. Returns rotations, pelvis and contacts (T, 2).
+    rotations (T, 24, 3) axis-angle and pelvis (T, 3) in the world, z up. The body as a whole is
+    moved first, the legs take the rest. `in_place`: the person's path isn't known (the camera
+    moves), so only heights are put right. Returns rotations, pelvis and contacts (T, 2).
     """
     sole, rest = SolePoints(body), body.joints_at_rest(betas)
 

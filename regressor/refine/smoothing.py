@@ -6,7 +6,6 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
-
 DEPTH_S = 0.2  # people's distance changes slowly
 
 
@@ -33,7 +32,9 @@ def smooth_path(pelvis: np.ndarray, seconds: float, fps: float) -> np.ndarray:
     if seconds == 0:
         return pelvis
     depth = smooth(pelvis[:, 2:], max(seconds, DEPTH_S), fps)
-    return np.concatenate([smooth(pelvis[:, :2] / pelvis[:, 2:], seconds, fps) * depth, depth], axis=1)
+    return np.concatenate(
+        [smooth(pelvis[:, :2] / pelvis[:, 2:], seconds, fps) * depth, depth], axis=1
+    )
 
 
 def smooth_rotations(rotations: Tensor, seconds: float, fps: float) -> Tensor:

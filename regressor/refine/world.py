@@ -1,8 +1,8 @@
 """From the camera's axes to a world with z up, whose floor the person stands on.
 
-The camera's tilt is not known. People are upright on average: the line from their feet to their head,
-over the frames in which they stand, says where up is. Where they walk some way, the floor that their
-standing feet lie on corrects it.
+The camera's tilt is not known. People are upright on average: the line from their feet to their
+head, over the frames in which they stand, says where up is. Where they walk some way, the floor
+that their standing feet lie on corrects it.
 """
 
 from dataclasses import dataclass
@@ -52,14 +52,14 @@ def upright(joints: np.ndarray) -> np.ndarray:
 
 
 def axes(up: np.ndarray) -> np.ndarray:
-    """(3, 3) rotation to the world: z along `up`, y away from the camera, x to the picture's right."""
+    """(3, 3) rotation to the world: z along `up`, y away from the camera, x to the right."""
     away = np.array([0.0, 0.0, 1.0]) - up[2] * up
     away = away / np.linalg.norm(away)
     return np.stack([np.cross(away, up), away, up])
 
 
 def floor_slope(feet: np.ndarray, standing: np.ndarray) -> np.ndarray:
-    """(2,) slope of the floor along x and y under standing feet (T, 2, 3), 0 where it can't be told."""
+    """(2,) slope of the floor along x and y under standing feet (T, 2, 3), 0 if unknown."""
     points = feet[standing]
     if len(points) < 10:
         return np.zeros(2)
@@ -70,7 +70,9 @@ def floor_slope(feet: np.ndarray, standing: np.ndarray) -> np.ndarray:
         if extent > PATH_M:
             along = spread @ direction
             height = points[:, 2] - points[:, 2].mean()
-            slope += direction * np.clip((along @ height) / (along @ along), -MOST_SLOPE, MOST_SLOPE)
+            slope += direction * np.clip(
+                (along @ height) / (along @ along), -MOST_SLOPE, MOST_SLOPE
+            )
     return slope
 
 
@@ -91,8 +93,8 @@ def to_world(
 ) -> World:
     """The world of a track: joints (T, 24, 3) and soles (T, 2, 3) in the camera's axes.
 
-    standing (T, 2): which foot bears (a first guess). Where the camera moves, the person's path through
-    the world isn't known: they stay in place, and the camera moves about them.
+    standing (T, 2): which foot bears (a first guess). Where the camera moves, the person's path
+    through the world isn't known: they stay in place, and the camera moves about them.
     """
     rotation = axes(upright(joints))
     if not camera_moves:

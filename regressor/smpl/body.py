@@ -6,12 +6,15 @@ Both answer one call, smplx's:
     out = body(betas=betas, global_orient=global_orient, body_pose=body_pose, transl=transl)
     out.vertices, out.joints
 
-Skinning follows Loper et al., "SMPL: A Skinned Multi-Person Linear Model" (2015), equations 2 to 10.
+Skinning follows Loper et al., "SMPL: A Skinned Multi-Person Linear Model" (2015), equations 2 to
+10.
 """
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import roma
@@ -63,7 +66,9 @@ class Body(nn.Module):
         posedirs (V, 3, 207) or none, J_regressor (24, V), weights (V, 24).
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray], name: str = "default", gender: str = "neutral"):
+    def __init__(
+        self, arrays: dict[str, np.ndarray], name: str = "default", gender: str = "neutral"
+    ):
         super().__init__()
         self.name, self.gender = name, gender
         self.faces = np.asarray(arrays["f"], np.int64)
@@ -76,9 +81,8 @@ class Body(nn.Module):
             self._constant(field, arrays[field])
         self._constant("shapedirs", arrays["shapedirs"][:, :, :10])
         posedirs = arrays.get("posedirs")
-        self.posedirs: torch.Tensor | None = None
-        if posedirs is not None and posedirs.any():
-            self._constant("posedirs", posedirs)
+        self.posedirs: torch.Tensor | None
+        self._constant("posedirs", posedirs if posedirs is not None and posedirs.any() else None)
         # Joints are linear in the betas, so that posing a skeleton needs no mesh.
         self.rest_joints: torch.Tensor
         self.joint_shapedirs: torch.Tensor
@@ -87,8 +91,8 @@ class Body(nn.Module):
             "joint_shapedirs", torch.einsum("jv,vck->jck", self.J_regressor, self.shapedirs)
         )
 
-    def _constant(self, name: str, array: np.ndarray | torch.Tensor) -> None:
-        tensor = torch.as_tensor(np.asarray(array, np.float32))
+    def _constant(self, name: str, array: np.ndarray | torch.Tensor | None) -> None:
+        tensor = None if array is None else torch.as_tensor(np.asarray(array, np.float32))
         self.register_buffer(name, tensor, persistent=False)
 
     def joints_at_rest(self, betas: torch.Tensor) -> torch.Tensor:
@@ -151,7 +155,7 @@ def read_arrays(file: Path) -> dict[str, np.ndarray]:
         try:
             with np.load(file, allow_pickle=False) as stored:
                 loaded = {key: stored[key] for key in stored.files}
-        except (OSError, ValueError, EOFError, KeyError) as error:
+        except (OSError, ValueError, EOFError, KeyError, BadZipFile, zlib.error) as error:
             raise FileFormatError(
                 f"{file} can't be read as a body (.npz without pickles, or SMPL's .pkl)."
             ) from error
@@ -161,7 +165,9 @@ def read_arrays(file: Path) -> dict[str, np.ndarray]:
     arrays = {key: dense(value) for key, value in loaded.items()}
     count = len(arrays["v_template"])
     if arrays["J_regressor"].shape != (24, count) or arrays["weights"].shape != (count, 24):
-        raise FileFormatError(f"{file} is not an SMPL body with 24 joints (SMPL-X and SMPL-H aren't).")
+        raise FileFormatError(
+            f"{file} is not an SMPL body with 24 joints (SMPL-X and SMPL-H aren't)."
+        )
     return arrays
 
 
@@ -189,7 +195,9 @@ class SmplxBody(Body):
         fields["shapedirs"] = fields["shapedirs"][:, :, :10]
         self.model = smplx.SMPL(name, data_struct=Struct(**fields), gender=gender, batch_size=1)
 
-    def forward(self, betas, global_orient, body_pose, transl=None, return_verts=True) -> BodyOutput:
+    def forward(
+        self, betas, global_orient, body_pose, transl=None, return_verts=True
+    ) -> BodyOutput:
         out = self.model(
             betas=betas,
             global_orient=global_orient,

@@ -1,8 +1,9 @@
 """Rewrites an SMPL file as a plain .npz, for programs without the restricted unpickler.
 
-    python -m regressor.smpl.convert SMPL_NEUTRAL.pkl --output body.npz
+python -m regressor.smpl.convert SMPL_NEUTRAL.pkl --output body.npz
 """
 
+import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +28,17 @@ class Options:
 
 
 def convert(file: Path, output: Path) -> None:
-    """Writes SMPL's own fields of `file`, the first ten shape directions, without pickles."""
+    """Writes SMPL's own fields of `file`, the first ten shape directions, without pickles.
+
+    Raises FileFormatError where `file` is no body, PosecastError where `output` can't be written.
+    """
     arrays = read_arrays(file)
     kept = {name: arrays[name] for name in (*FIELDS, "posedirs") if name in arrays}
     kept["shapedirs"] = kept["shapedirs"][:, :, :10]
+    archive = io.BytesIO()  # NumPy's own writing to a full disk ends in a traceback
+    np.savez_compressed(archive, **kept)
     with replacing(output) as beside:
-        np.savez_compressed(beside, **kept)
+        beside.write_bytes(archive.getbuffer())
 
 
 def main() -> None:

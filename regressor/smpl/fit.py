@@ -1,7 +1,8 @@
 """Fits SMPL to a whole track: lifted 3D joints and every 2D landmark, all frames at once.
 
 17 joints say nothing of where the face, the feet and the hands point; the detector's landmarks of
-face, heel, toe and hand do, by reprojection. An analytic start (`smpl.start`) is followed by Adam on
+face, heel, toe and hand do, by reprojection. An analytic start (`smpl.start`) is followed by Adam
+on
 
 - reprojection of all landmarks, robust (Huber), weighted by the detector's confidence;
 - the lifted joints, relative to the pelvis;
@@ -112,7 +113,11 @@ def place(points: Tensor, rays: Tensor, weights: Tensor) -> Tensor:
     ones, zeros = torch.ones_like(rays[..., 0]), torch.zeros_like(rays[..., 0])
     # (X + t_x) - u (Z + t_z) = 0, and the same for y.
     rows = torch.cat(
-        [torch.stack([ones, zeros, -rays[..., 0]], -1), torch.stack([zeros, ones, -rays[..., 1]], -1)], 1
+        [
+            torch.stack([ones, zeros, -rays[..., 0]], -1),
+            torch.stack([zeros, ones, -rays[..., 1]], -1),
+        ],
+        1,
     )
     right = (rays * points[..., 2:] - points[..., :2]).transpose(1, 2).flatten(1)
     scale = weights.repeat(1, 2)[..., None]
@@ -129,7 +134,10 @@ def huber(squared: Tensor, knee: float) -> Tensor:
 def posed_joints(
     body: Body, rotations: Tensor, pelvis: Tensor, betas: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """World rotations (T, 24, 3, 3) and joints (T, 24, 3) of axis-angle (T, 24, 3), pelvis (T, 3)."""
+    """World rotations (T, 24, 3, 3) and joints (T, 24, 3) of a motion.
+
+    rotations (T, 24, 3) axis-angle, pelvis (T, 3) metres, betas (10,).
+    """
     turned, joints = chain(roma.rotvec_to_rotmat(rotations), body.joints_at_rest(betas))
     return turned, joints - joints[:, :1] + pelvis[:, None]
 
@@ -157,7 +165,9 @@ class Problem:
         self.human = RidingLandmarks(body, "h36m17")
         self.lifted = lifted - lifted[:, :1]
         self.rays = to_rays(keypoints, intrinsics)
-        spread = [LANDMARK_SPREAD.get(n.split("_", 1)[-1].split("_")[0], 1.0) for n in JOINTS[skeleton]]
+        spread = [
+            LANDMARK_SPREAD.get(n.split("_", 1)[-1].split("_")[0], 1.0) for n in JOINTS[skeleton]
+        ]
         # Standard deviation of a landmark: 1 % of the person's height in the picture.
         self.per_pixel = intrinsics[0, 0] / (0.01 * box_heights[:, None])
         self.trust = confidence / torch.tensor(spread) ** 2

@@ -1,8 +1,9 @@
 """Landmarks on a body: where a detector sees its joints, face, hands and feet.
 
 A body file brings regressors from its posed mesh to the landmark sets. Posing a whole video by the
-mesh would be slow, so here each landmark rides on one joint, at the offset that it has at rest: that
-is how the default body's regressors were made, and they agree within millimetres (a test says).
+mesh would be slow, so here each landmark rides on one joint, at the offset that it has at rest:
+that is how the default body's regressors were made, and they agree within millimetres (a test
+says).
 """
 
 import numpy as np
@@ -76,7 +77,9 @@ def landmark_regressor(arrays: dict[str, np.ndarray], skeleton: str) -> np.ndarr
     """
     if skeleton == "halpe26":
         rows = dict(zip(skeletons.COCO17, landmark_regressor(arrays, "coco17"), strict=True))
-        named = dict(zip(skeletons.MEDIAPIPE33, landmark_regressor(arrays, "mediapipe33"), strict=True))
+        named = dict(
+            zip(skeletons.MEDIAPIPE33, landmark_regressor(arrays, "mediapipe33"), strict=True)
+        )
         human = dict(zip(skeletons.H36M17, landmark_regressor(arrays, "h36m17"), strict=True))
         rows |= {k: v for k, v in named.items() if k not in rows}
         rows |= {"head_top": human["head_top"], "neck": human["thorax"], "pelvis": human["pelvis"]}

@@ -1,7 +1,7 @@
 """An analytic pose from 17 joints: limb directions give the swings, bent hinges the twists.
 
-The start of the fit. What 17 joints don't say (ankles, wrists, the spine's shares) is set to rest or
-shared out evenly.
+The start of the fit. What 17 joints don't say (ankles, wrists, the spine's shares) is set to rest
+or shared out evenly.
 """
 
 import roma
@@ -17,7 +17,7 @@ STRAIGHT = 0.35  # sine of the bend below which a hinge's axis says little about
 
 
 def frames(first: Tensor, second: Tensor) -> Tensor:
-    """(..., 3, 3) rotations with columns along `first`, `second` made square to it, and the third."""
+    """(..., 3, 3) rotations: columns along `first`, `second` made square to it, and the third."""
     x = normalize(first, dim=-1)
     y = normalize(second - (second * x).sum(-1, keepdim=True) * x, dim=-1)
     return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)
@@ -66,14 +66,24 @@ def start_pose(joints: Tensor, body: Body) -> Tensor:
         arm = (f"{side}_shoulder", f"{side}_elbow", f"{side}_wrist")
         leg = (f"{side}_hip", f"{side}_knee", f"{side}_ankle")
         # Rest hinges: the elbow bends forward about -y (left) or +y, the knee backward about +x.
-        for limb, parent, hinge in ((arm, chest, (0.0, -sign, 0.0)), (leg, pelvis, (1.0, 0.0, 0.0))):
+        for limb, parent, hinge in (
+            (arm, chest, (0.0, -sign, 0.0)),
+            (leg, pelvis, (1.0, 0.0, 0.0)),
+        ):
             place_limb(world, at, rest_at, limb, parent, torch.tensor(hinge))
-        for child, source in (("wrist", "elbow"), ("hand", "elbow"), ("ankle", "knee"), ("foot", "knee")):
+        for child, source in (
+            ("wrist", "elbow"),
+            ("hand", "elbow"),
+            ("ankle", "knee"),
+            ("foot", "knee"),
+        ):
             world[:, SMPL24.index(f"{side}_{child}")] = world[:, SMPL24.index(f"{side}_{source}")]
     return local_rotations(world)
 
 
-def place_limb(world, at, rest_at, limb: tuple[str, str, str], parent: Tensor, hinge: Tensor) -> None:
+def place_limb(
+    world, at, rest_at, limb: tuple[str, str, str], parent: Tensor, hinge: Tensor
+) -> None:
     """World rotations of a limb's two bones, hinge included, written into `world`."""
     top, middle, end = limb
     upper, lower = normalize(at(middle) - at(top), dim=-1), normalize(at(end) - at(middle), dim=-1)
