@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from regressor.detection.track import Pose, Track, box_size, similarity, without_duplicates
 
@@ -91,7 +90,13 @@ def _assign(
             size = slack * max(box_size(box), box_size(person.box))
             pose = similarity(keypoints, person.keypoints, weight, size)
             likeness[row, column] = 0.5 * pose + 0.5 * _overlap(box, person.box)
-    rows, columns = linear_sum_assignment(likeness, maximize=True)
+    if likeness.size > 1:
+        # Imported here: it takes a third of a second, and most films show one person.
+        from scipy.optimize import linear_sum_assignment
+
+        rows, columns = linear_sum_assignment(likeness, maximize=True)
+    else:
+        rows, columns = np.nonzero(likeness)
     return [
         (int(row), int(column))
         for row, column in zip(rows, columns, strict=True)
