@@ -19,7 +19,7 @@ LONG_SIDE_PX = 640  # of one of the two pictures
 SUPERSAMPLING = 1.5  # cheaper than Workbench's own smoothing of edges
 OVERLAY_OPACITY = 0.85
 WORKBENCH, CYCLES = "BLENDER_WORKBENCH", "CYCLES"
-CYCLES_SAMPLES = 12
+CYCLES_SAMPLES = 6
 
 _PROBE = """
 import bpy, os, sys
@@ -90,7 +90,9 @@ def render_preview(
     try:
         overlay = stage.overlay_scene(scene, bodies, transparent=video is not None)
         made.append(overlay)
-        side = stage.side_scene(scene, bodies, joints, frames, size)
+        side = stage.side_scene(
+            scene, bodies, joints, frames, size, shadows=engine_name == WORKBENCH
+        )
         made.append(side)
         views = {"overlay": overlay, "side": side}
         for number, (name, view) in enumerate(views.items()):

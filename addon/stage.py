@@ -48,16 +48,18 @@ def overlay_scene(scene: bpy.types.Scene, bodies: list[tuple], transparent: bool
     return made
 
 
-def side_scene(scene: bpy.types.Scene, bodies: list[tuple], joints: np.ndarray, frames, size):
+def side_scene(
+    scene: bpy.types.Scene, bodies: list[tuple], joints: np.ndarray, frames, size, shadows=True
+):
     """The bodies on a floor, seen from the side by a camera that follows them.
 
     joints (T, N, 3) m are where the bodies are at `frames`; size (width, height) px gives the
-    picture's shape.
+    picture's shape. `shadows` are for Workbench: Cycles makes its own.
     """
     made = new_scene(scene, "Posecast side view")
     _link_bodies(made, bodies)
     _add_floor(made, joints)
-    for _, mesh in bodies:
+    for _, mesh in bodies if shadows else ():
         _add_shadow(made, mesh)
     _add_sun(made)
     rate = scene.render.fps / scene.render.fps_base
@@ -88,14 +90,15 @@ def _world() -> bpy.types.World:
     if world.node_tree is None:  # from 5.0 on it is there
         world.use_nodes = True
     background = world.node_tree.nodes.get("Background")
-    background.inputs["Color"].default_value = (*BACKGROUND, 1.0)
+    background.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
+    background.inputs["Strength"].default_value = 0.5
     return world
 
 
 def _add_sun(scene: bpy.types.Scene) -> None:
     """Light for Cycles; Workbench brings its own."""
     sun = bpy.data.objects.new("Posecast sun", bpy.data.lights.new("Posecast sun", "SUN"))
-    sun.data.energy, sun.data.angle = 2.5, 0.1
+    sun.data.energy, sun.data.angle = 1.6, 0.1
     sun.rotation_euler = (np.arctan(-LIGHT_SLANT[1]), np.arctan(LIGHT_SLANT[0]), 0.0)
     scene.collection.objects.link(sun)
 
