@@ -7,40 +7,37 @@ combination of landmarks that it is later given.
 
 import numpy as np
 
-SMPL24: list[str] = [
-    *(
-        "pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 "
-        "left_foot right_foot neck left_collar right_collar head left_shoulder right_shoulder "
-        "left_elbow right_elbow left_wrist right_wrist left_hand right_hand"
-    ).split()
-]
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+SMPL24: list[str] = _words(
+    "pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 "
+    "left_foot right_foot neck left_collar right_collar head left_shoulder right_shoulder "
+    "left_elbow right_elbow left_wrist right_wrist left_hand right_hand"
+)
 SMPL24_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 
-H36M17: list[str] = [
-    *(
-        "pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle spine thorax nose "
-        "head_top left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist"
-    ).split()
-]
+H36M17: list[str] = _words(
+    "pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle spine thorax nose "
+    "head_top left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist"
+)
 H36M17_PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15)
 
-MEDIAPIPE33: list[str] = [
-    *(
-        "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer "
-        "left_ear right_ear left_mouth right_mouth left_shoulder right_shoulder left_elbow right_elbow "
-        "left_wrist right_wrist left_pinky right_pinky left_index right_index left_thumb right_thumb "
-        "left_hip right_hip left_knee right_knee left_ankle right_ankle left_heel right_heel "
-        "left_toe right_toe"
-    ).split()
-]
+MEDIAPIPE33: list[str] = _words(
+    "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer "
+    "left_ear right_ear left_mouth right_mouth left_shoulder right_shoulder left_elbow right_elbow "
+    "left_wrist right_wrist left_pinky right_pinky left_index right_index left_thumb right_thumb "
+    "left_hip right_hip left_knee right_knee left_ankle right_ankle left_heel right_heel "
+    "left_toe right_toe"
+)
 
-COCO17: list[str] = [
-    *(
-        "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow "
-        "right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle "
-        "right_ankle"
-    ).split()
-]
+COCO17: list[str] = _words(
+    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow "
+    "right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle "
+    "right_ankle"
+)
 
 # COCO's 17, then what Halpe adds (RTMPose's body-with-feet models).
 HALPE26: list[str] = (
