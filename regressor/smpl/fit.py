@@ -66,11 +66,11 @@ class FitWeights:
     """Weights of the terms, and how far the optimisation goes."""
 
     reprojection: float = 1.0
-    joints: float = 0.3
+    joints: float = 0.2
     limits: float = 1.0
     rest: float = 0.01
     betas: float = 0.01
-    smooth_joints: float = 1.0
+    smooth_joints: float = 3.0
     smooth_pose: float = 0.02
     iterations: int = 160
 
