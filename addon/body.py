@@ -249,14 +249,20 @@ def _add_materials(mesh: bpy.types.Mesh, data: BodyData) -> None:
         mesh.polygons.foreach_set("material_index", by_face)
 
 
+def nodes_of(item):
+    """The shader nodes of a material or a world, which before 5.0 have to be switched on."""
+    has_nodes = item.node_tree is not None
+    if not has_nodes:
+        item.use_nodes = True
+    return item.node_tree.nodes
+
+
 def _material(name: str) -> bpy.types.Material:
     material = bpy.data.materials.new(f"Posecast {name}")
     colour = (*COLOURS.get(name, PLAIN), 1.0)
     material.diffuse_color = colour  # what the viewport and Workbench show
     material.roughness = 0.7
-    if material.node_tree is None:  # from 5.0 on it is there
-        material.use_nodes = True
-    shader = material.node_tree.nodes.get("Principled BSDF")
+    shader = nodes_of(material).get("Principled BSDF")
     shader.inputs["Base Color"].default_value = colour
     shader.inputs["Roughness"].default_value = 0.7
     return material

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from .action import ensure_action, write_keys
-from .motion_file import Motion, continuous, matrix_to_quaternion
+from .motion_file import Camera, continuous, matrix_to_quaternion
 
 SENSOR_MM = 36.0
 # OpenCV's camera looks along +z with y down; Blender's looks along -z with y up.
@@ -16,25 +16,25 @@ OPENCV_TO_BLENDER = np.diag([1.0, -1.0, -1.0])
 STILL = 1e-6
 
 
-def add_camera(motion: Motion, scene: bpy.types.Scene, collection, frames: np.ndarray):
-    """The Motion's camera as the scene's camera and picture size; keyed at `frames` if it moves.
+def add_camera(seen: Camera, scene: bpy.types.Scene, collection, frames: np.ndarray):
+    """The Motion's camera, as the scene's camera and picture size; keyed at `frames` if it moves.
 
     Pixels are taken as square, as the estimator gives them.
     """
-    width, height = motion.image_size
+    width, height = seen.image_size
     data = bpy.data.cameras.new("Video camera")
     camera = bpy.data.objects.new("Video camera", data)
     collection.objects.link(camera)
     data.sensor_fit, data.sensor_width = "HORIZONTAL", SENSOR_MM
-    data.lens = float(motion.intrinsics[0, 0]) * SENSOR_MM / width
-    data.shift_x = (width / 2 - float(motion.intrinsics[0, 2])) / width
-    data.shift_y = (float(motion.intrinsics[1, 2]) - height / 2) / width
+    data.lens = float(seen.intrinsics[0, 0]) * SENSOR_MM / width
+    data.shift_x = (width / 2 - float(seen.intrinsics[0, 2])) / width
+    data.shift_y = (float(seen.intrinsics[1, 2]) - height / 2) / width
     data.clip_start, data.clip_end = 0.05, 1000.0
     scene.render.resolution_x, scene.render.resolution_y = width, height
     scene.render.resolution_percentage = 100
     scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
     scene.camera = camera
-    _place(camera, motion.extrinsics, frames)
+    _place(camera, seen.extrinsics, frames)
     return camera
 
 
@@ -51,7 +51,7 @@ def _place(camera: bpy.types.Object, extrinsics: np.ndarray, frames: np.ndarray)
         write_keys(camera, "rotation_quaternion", frames, quaternions)
 
 
-def add_video(camera, path: str | Path, motion: Motion, clip_start: float, scene_fps: float):
+def add_video(camera, path: str | Path, image_size: tuple, clip_start: float, scene_fps: float):
     """Shows the video behind all that `camera` sees, its `clip_start` (s) at frame 1."""
     image = bpy.data.images.load(str(path))
     camera.data.show_background_images = True
@@ -62,19 +62,19 @@ def add_video(camera, path: str | Path, motion: Motion, clip_start: float, scene
     user.frame_start, user.frame_offset = 1, round(clip_start * scene_fps)
     user.frame_duration = max(1, image.frame_duration - user.frame_offset)
     user.use_auto_refresh = True
-    background.rotation = missing_rotation(path, tuple(image.size), motion.image_size)
+    background.rotation = missing_rotation(path, tuple(image.size), image_size)
     if background.rotation:
         # It was fitted lying down.
-        background.scale = max(motion.image_size) / min(motion.image_size)
+        background.scale = max(image_size) / min(image_size)
     return image
 
 
-def missing_rotation(path: str | Path, shown: tuple, wanted: tuple) -> float:
+def missing_rotation(path: str | Path, shown: tuple, wanted: tuple | None) -> float:
     """The turn (radians, anticlockwise) that a phone's video still needs in this Blender.
 
     Blender before 4.5 or so shows a portrait video lying down, which its `shown` size tells.
     """
-    if shown == tuple(wanted) or shown != tuple(wanted)[::-1]:
+    if wanted is None or shown == wanted or shown != wanted[::-1]:
         return 0.0
     return np.pi / 2 if _stored_rotation(Path(path)) == 270 else -np.pi / 2
 

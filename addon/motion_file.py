@@ -21,13 +21,23 @@ class MotionFileError(Exception):
 
 
 @dataclass(frozen=True)
+class Camera:
+    """image_size (width, height) px; intrinsics (3, 3) px; extrinsics (T, 4, 4) world to camera, m.
+
+    The camera's axes are OpenCV's: x right, y down, z forward.
+    """
+
+    image_size: tuple[int, int]
+    intrinsics: np.ndarray
+    extrinsics: np.ndarray
+
+
+@dataclass(frozen=True)
 class Motion:
     """SMPL through T frames.
 
     poses (T, 72) axis-angle, the pelvis first; trans (T, 3) m; betas (10,); times (T,) s from the
-    start of the video, frames (T,) its frame numbers; observed (T,) False where a gap was filled;
-    intrinsics (3, 3) px and extrinsics (T, 4, 4) world to camera in OpenCV's axes, image_size
-    (width, height) px, all three None where the file has no camera.
+    start of the video, frames (T,) its frame numbers; observed (T,) False where a gap was filled.
     """
 
     poses: np.ndarray
@@ -40,19 +50,13 @@ class Motion:
     observed: np.ndarray
     joints: np.ndarray | None = None
     contacts: np.ndarray | None = None
-    image_size: tuple[int, int] | None = None
-    intrinsics: np.ndarray | None = None
-    extrinsics: np.ndarray | None = None
+    camera: Camera | None = None
     body: str = "default"
     method: str = ""
     video: str = ""
 
     def __len__(self) -> int:
         return len(self.poses)
-
-    @property
-    def has_camera(self) -> bool:
-        return self.intrinsics is not None
 
     def quaternions(self) -> np.ndarray:
         """(T, 24, 4) w x y z: each joint's rotation in its parent's frame; no jumps of sign."""
@@ -167,7 +171,7 @@ def _motion(arrays: dict[str, np.ndarray], name: str) -> Motion:
         body=_text(arrays.get("body", "default")),
         method=_text(arrays.get("method", "")),
         video=_text(arrays.get("video", "")),
-        **_camera(arrays, count, name),
+        camera=_camera(arrays, count, name),
     )
 
 
@@ -192,17 +196,16 @@ def _betas(betas: np.ndarray, name: str) -> np.ndarray:
     return _checked(flat, (BETAS,), "betas", name)
 
 
-def _camera(arrays: dict[str, np.ndarray], count: int, name: str) -> dict:
-    if not {"camera_intrinsics", "camera_extrinsics", "image_size"} <= arrays.keys():
-        return {}
+def _camera(arrays: dict[str, np.ndarray], count: int, name: str) -> Camera | None:
+    keys = ("camera_intrinsics", "camera_extrinsics", "image_size")
+    if not set(keys) <= arrays.keys():
+        return None
+    intrinsics = _checked(arrays[keys[0]], (3, 3), keys[0], name)
+    extrinsics = _checked(arrays[keys[1]], (count, 4, 4), keys[1], name)
     width, height = (int(side) for side in arrays["image_size"])
-    return {
-        "image_size": (width, height),
-        "intrinsics": _checked(arrays["camera_intrinsics"], (3, 3), "camera_intrinsics", name),
-        "extrinsics": _checked(
-            arrays["camera_extrinsics"], (count, 4, 4), "camera_extrinsics", name
-        ),
-    }
+    if min(width, height, intrinsics[0, 0]) <= 0:
+        raise MotionFileError(f"The camera in {name} can't be; estimate the motion again.")
+    return Camera((width, height), intrinsics, extrinsics)
 
 
 def _optional(arrays: dict[str, np.ndarray], key: str, shape: tuple, name: str):

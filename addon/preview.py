@@ -84,7 +84,8 @@ def render_preview(
     made for it are taken away again. progress gets (pictures rendered, pictures in all).
     """
     frames = range(scene.frame_start, scene.frame_end + 1)
-    size = pane_size(motion.image_size or (16, 9))
+    image_size = motion.camera.image_size if motion.camera else None
+    size = pane_size(image_size or (16, 9))
     joints = stage.joint_paths(scene, [armature for armature, _ in bodies], frames)
     made = []
     try:
@@ -101,7 +102,7 @@ def render_preview(
                 lambda done, number=number: progress(number * len(frames) + done, 2 * len(frames)),
             )  # fmt: skip
         film = _film_scene(
-            scene, size, frames, folder, motion, video, clip_start, _supersampling(engine_name)
+            scene, size, frames, folder, image_size, video, clip_start, _supersampling(engine_name)
         )
         made.append(film)
         film.render.filepath = str(path)
@@ -150,7 +151,7 @@ def _picture(frame: int) -> str:
 
 
 def _film_scene(
-    scene, size, frames, folder: Path, motion, video, clip_start, shown_larger
+    scene, size, frames, folder: Path, image_size, video, clip_start, shown_larger
 ) -> bpy.types.Scene:
     film = stage.new_scene(scene, "Posecast film")
     width, height = size
@@ -158,7 +159,7 @@ def _film_scene(
     editor = film.sequence_editor_create()
     strips = editor.strips if hasattr(editor, "strips") else editor.sequences
     if video is not None:
-        _add_movie(strips, video, motion, size, scene, clip_start)
+        _add_movie(strips, video, image_size, size, scene, clip_start)
     scale = 1.0 / shown_larger
     for channel, (name, sign) in enumerate((("overlay", -1), ("side", 1)), 2):
         # One strip a picture, for a still picture's strip goes on showing it when given others.
@@ -175,14 +176,16 @@ def _film_scene(
     return film
 
 
-def _add_movie(strips, video: Path, motion: Motion, size, scene, clip_start: float) -> None:
+def _add_movie(
+    strips, video: Path, image_size: tuple | None, size, scene, clip_start: float
+) -> None:
     rate = scene.render.fps / scene.render.fps_base
     first = 1 - round(clip_start * rate)
     strip = strips.new_movie("video", str(video), 1, first, fit_method="ORIGINAL")
     clip = bpy.data.movieclips.load(str(video))
     shown = tuple(clip.size)
     bpy.data.movieclips.remove(clip)
-    strip.transform.rotation = missing_rotation(video, shown, motion.image_size)
+    strip.transform.rotation = missing_rotation(video, shown, image_size)
     upright = shown[::-1] if strip.transform.rotation else shown
     strip.transform.scale_x = strip.transform.scale_y = size[0] / upright[0]
     strip.transform.offset_x = -size[0] / 2

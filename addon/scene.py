@@ -53,11 +53,12 @@ def build(
         bodies.append((armature, mesh))
         keyed.append(frames)
     set_scene_range(scene, np.concatenate(keyed))
-    if motions[0].has_camera:
-        # The person seen for longest tells most of a camera that moves.
-        longest = max(range(len(motions)), key=lambda index: len(motions[index]))
-        item = add_camera(motions[longest], scene, scene.collection, keyed[longest])
+    # The person seen for longest tells most of a camera that moves.
+    longest = max(range(len(motions)), key=lambda index: len(motions[index]))
+    seen = motions[longest].camera
+    if seen is not None:
+        item = add_camera(seen, scene, scene.collection, keyed[longest])
         if video is not None:
-            add_video(item, video, motions[0], clip_start, fps)
+            add_video(item, video, seen.image_size, clip_start, fps)
     scene.frame_set(scene.frame_start)
     return bodies, clip_start

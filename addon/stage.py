@@ -4,6 +4,7 @@ import bpy
 import numpy as np
 
 from .action import ensure_action, write_keys
+from .body import nodes_of
 
 FLOOR_SQUARE_M = 0.5
 FLOOR_MARGIN_M = 30.0
@@ -87,9 +88,7 @@ def _link_bodies(scene: bpy.types.Scene, bodies: list[tuple]) -> None:
 def _world() -> bpy.types.World:
     world = bpy.data.worlds.new("Posecast preview")
     world.color = BACKGROUND  # Workbench's
-    if world.node_tree is None:  # from 5.0 on it is there
-        world.use_nodes = True
-    background = world.node_tree.nodes.get("Background")
+    background = nodes_of(world).get("Background")
     background.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
     background.inputs["Strength"].default_value = 0.5
     return world
@@ -108,9 +107,7 @@ def _flat_material(name: str, colour) -> bpy.types.Material:
     material.diffuse_color = (*colour, 1.0)
     material.specular_intensity = 0.0
     material.roughness = 1.0
-    if material.node_tree is None:  # from 5.0 on it is there
-        material.use_nodes = True
-    shader = material.node_tree.nodes.get("Principled BSDF")
+    shader = nodes_of(material).get("Principled BSDF")
     shader.inputs["Base Color"].default_value = (*colour, 1.0)
     shader.inputs["Roughness"].default_value = 1.0
     return material

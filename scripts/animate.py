@@ -16,13 +16,15 @@ import sys
 import tempfile
 import time
 import traceback
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import bpy
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+from console import Console, silenced  # noqa: E402
+
 from addon import body, export, preview  # noqa: E402
 from addon.estimator import Estimator, EstimatorError, find_python  # noqa: E402
 from addon.motion_file import Motion, MotionFileError, read_motion  # noqa: E402
@@ -46,7 +48,7 @@ TOLD = (
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="animate.py", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="animate.py", description=(__doc__ or "").split("\n")[0])
     add = parser.add_argument
     add("video", nargs="?", type=Path, help="the video; without one, --motion is read")
     add("--output", "-o", type=Path, required=True, help="the .blend to write")
@@ -77,63 +79,6 @@ def arguments(argv: list[str]) -> argparse.Namespace:
         path = getattr(options, name)
         setattr(options, name, path and path.expanduser().absolute())
     return options
-
-
-class Console:
-    """One line of progress, drawn over on a terminal; plain lines otherwise. Counts the stages.
-
-    It holds a copy of standard output, so that Blender's own messages can be kept out of sight.
-    """
-
-    def __init__(self):
-        self._out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
-        self._terminal = self._out.isatty()
-        self._last = ""
-        self.seconds: dict[str, float] = {}
-
-    def progress(self, stage: str, done: int, total: int | None, left: float | None = None):
-        text = f"{stage} {done}/{total}" if total else f"{stage} {done}"
-        if self._terminal:
-            left_text = f", {left:.0f} s left" if left else ""
-            self._out.write(f"\r\x1b[K{text}{left_text}")
-        elif stage != self._last:
-            self._out.write(f"{stage} …\n")
-        self._last = stage
-        self._out.flush()
-
-    def clear(self) -> None:
-        if self._terminal and self._last:
-            self._out.write("\r\x1b[K")
-            self._out.flush()
-        self._last = ""
-
-    def line(self, text: str) -> None:
-        self.clear()
-        self._out.write(text + "\n")
-        self._out.flush()
-
-    @contextmanager
-    def stage(self, name: str):
-        started = time.perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
-
-
-@contextmanager
-def silenced(log: Path):
-    """Blender's messages go into `log`: they come from C, so the streams themselves are turned."""
-    sys.stdout.flush()
-    kept = os.dup(1), os.dup(2)
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        for number, descriptor in enumerate(kept, 1):
-            os.dup2(descriptor, number)
-            os.close(descriptor)
 
 
 def run(options: argparse.Namespace, console: Console) -> None:

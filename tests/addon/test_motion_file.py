@@ -23,7 +23,7 @@ def test_reads_what_the_estimator_writes(tmp_path):
     motion = read_motion(saved(tmp_path, **arrays))
     np.testing.assert_allclose(motion.poses, arrays["poses"])
     np.testing.assert_allclose(motion.times[0], 5 / 30)
-    assert motion.has_camera and motion.image_size == (640, 360)
+    assert motion.camera.image_size == (640, 360)
     assert motion.observed.all() and len(motion) == 12 and motion.gender == "neutral"
 
 
@@ -38,7 +38,7 @@ def test_reads_amass(tmp_path):
     np.testing.assert_allclose(motion.poses[:, :66], poses[:, :66])
     assert not motion.poses[:, 66:].any(), "SMPL-H's finger joints are not SMPL's hands"
     np.testing.assert_allclose(motion.betas, np.arange(10.0))
-    assert (motion.gender, motion.fps, motion.has_camera) == ("female", 120.0, False)
+    assert (motion.gender, motion.fps, motion.camera) == ("female", 120.0, None)
     np.testing.assert_allclose(motion.times, np.arange(4) / 120)
 
 
