@@ -182,7 +182,10 @@ class Video:
 
     def _warn_if_cut_off(self, seen_s: float, count: int) -> None:
         duration = self.info.duration_s
-        if self.warning is None and duration and seen_s < duration - max(0.5, 0.03 * duration):
+        if self.warning is not None or not duration:
+            return
+        slack = max(min(0.5, duration / 4), 0.03 * duration)  # a last frame may be shown for long
+        if seen_s < duration - slack:
             self.warning = (
                 f"{self.path.name} ends early: {count} frames ({seen_s:.1f} s of "
                 f"{duration:.1f} s) could be decoded, and were used."

@@ -97,6 +97,15 @@ def test_a_truncated_file_gives_what_it_holds_and_says_so(tmp_path):
     assert video.warning is not None and "cut.mp4" in video.warning
 
 
+def test_a_short_film_that_ends_early_says_so(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (12, 48, 64, 3), np.uint8)
+    path = videos.write(tmp_path / "cut.mp4", TIMES[:12], lambda time: noise[round(time * 30)])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    video = open_video(path)
+    assert 2 < len(list(video.frames())) < 10
+    assert video.warning is not None and "cut.mp4" in video.warning
+
+
 def test_a_file_cut_within_its_index_is_refused(clip):
     clip.write_bytes(clip.read_bytes()[:400])
     with pytest.raises(VideoError, match="cut off"):
