@@ -7,6 +7,7 @@ network by itself. Nothing that a file contains is ever run.
 import contextlib
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,9 @@ def read_checkpoint(file: str | Path) -> Mapping[str, Any]:
             return safetensors.torch.load_file(file)
         # Each name leads to a class that keeps nothing; everything else that torch doesn't know
         # to be data is refused by torch itself.
-        with torch.serialization.safe_globals([(Dropped, name) for name in _NUMPY_NAMES]):
+        known = torch.serialization.safe_globals([(Dropped, name) for name in _NUMPY_NAMES])
+        with known, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a pickle that torch didn't write
             return torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise FileFormatError(f"{file} can't be read: {error.strerror}.") from error

@@ -1,5 +1,6 @@
 """Weights go in and out unharmed; wrong and hostile files are answered in a sentence."""
 
+import pickle
 import resource
 
 import numpy as np
@@ -134,3 +135,11 @@ def test_a_full_disk_leaves_the_older_file(network, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert file.read_text() == "older" and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_pickle_that_torch_did_not_write_is_answered_without_warnings(tmp_path, recwarn):
+    file = tmp_path / "a.pt"
+    file.write_bytes(pickle.dumps({"weight": [1.0]}, protocol=4))
+    with pytest.raises(FileFormatError):
+        checkpoints.read_checkpoint(file)
+    assert not recwarn.list
