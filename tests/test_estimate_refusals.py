@@ -1,0 +1,200 @@
+"""Bad input, full disks and interruptions: one sentence, an exit status, nothing half-written."""
+
+import pickle
+import resource
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests import estimator, hostile, videos
+
+
+def check_refusal(done, sentence, status=1):
+    """`done` ended with one sentence, on standard error and in the last JSON line, and no file."""
+    assert done.status == status, done.err
+    assert "Traceback" not in done.err
+    assert sentence in done.err and done.err.endswith(".\n") and done.err.count("\n") == 1
+    assert done.lines[-1]["stage"] == "error" and done.lines[-1]["message"] == done.err.strip()
+    assert not [path for path in done.outputs if path.is_file()]
+
+
+@pytest.fixture
+def film(tmp_path):
+    return estimator.film(tmp_path / "film.mp4", estimator.standing(4))
+
+
+def empty(path):
+    path.touch()
+
+
+def text(path):
+    path.write_text("I am a text.\n" * 50)
+
+
+def cut_within_its_index(path):
+    path.write_bytes(estimator.DEMO.read_bytes()[:400])
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (empty, "film.mp4 is an empty file"),
+        (text, "film.mp4 can't be read as a video"),
+        (videos.write_sound, "film.mp4 holds no pictures, only sound"),
+        (cut_within_its_index, "cut off"),
+        (lambda path: None, "doesn't exist"),
+        (Path.mkdir, "is a folder"),
+    ],
+)
+def test_what_is_no_film(tmp_path, make, sentence):
+    make(tmp_path / "film.mp4")
+    done = estimator.run(tmp_path / "at", tmp_path / "film.mp4", "--output", "new/motion.npz")
+    check_refusal(done, sentence)
+    assert done.outputs == []  # not even a folder
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--output", "motion.bvh"], "motion.bvh can't be the output: a Motion file ends in .npz"),
+        (["--output", "/dev/null/motion.npz"], "motion.npz can't be written (Not a directory)"),
+        (["--output", "/proc/motion.npz"], "motion.npz can't be written"),
+        (["--fov", "0"], "A field of view of 0 degrees is none"),
+        (["--fov", "1000"], "A field of view of 1000 degrees is none"),
+        (["--smooth", "-1"], "--smooth -1 can't be used"),
+        (["--fps", "0"], "--fps 0 can't be used"),
+        (["--end", "nan"], "--end nan can't be used"),
+    ],
+)
+def test_words_that_no_film_can_follow(tmp_path, words, sentence):
+    check_refusal(estimator.run(tmp_path / "at", estimator.DEMO, *words), sentence)
+
+
+def test_a_folder_is_no_output(tmp_path):
+    (tmp_path / "motion.npz").mkdir()
+    done = estimator.run(tmp_path / "at", estimator.DEMO, "--output", tmp_path / "motion.npz")
+    check_refusal(done, "motion.npz can't be the output: it is a folder")
+    assert list((tmp_path / "motion.npz").iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [[], ["a.mp4", "--fps", "many"], ["a.mp4", "--method", "magic"]])
+def test_wrong_usage_has_a_status_of_its_own(tmp_path, words):
+    done = estimator.finish(estimator.start(tmp_path, *words), tmp_path)
+    assert done.status == 2 and done.outputs == []
+    assert "Traceback" not in done.out + done.err and "--help" in done.out + done.err
+
+
+def test_a_traceback_only_with_debug(tmp_path):
+    done = estimator.run(tmp_path / "at", "no.mp4", "--debug")
+    assert done.status == 1 and "Traceback" in done.err and "VideoError" in done.err
+    assert done.lines[-1]["stage"] == "error"
+
+
+def test_a_progress_file_that_can_not_be_written(tmp_path):
+    words = ["no.mp4", "--progress", "json", "--progress-file"]
+    gone = estimator.finish(
+        estimator.start(tmp_path / "a", *words, "no/such.jsonl"), tmp_path / "a"
+    )
+    assert gone.status == 1 and gone.err.count("\n") == 1
+    assert "The progress file no/such.jsonl can't be written" in gone.err
+    full = estimator.finish(estimator.start(tmp_path / "b", *words, "/dev/full"), tmp_path / "b")
+    assert full.status == 1 and full.err.count("\n") == 1
+    assert full.err.startswith("no.mp4 doesn't exist")  # the first error, not the second
+
+
+@pytest.mark.parametrize(("option", "name"), [("--body", "SMPL.pkl"), ("--weights", "net.pt")])
+def test_a_hostile_pickle_is_refused_and_not_run(tmp_path, option, name):
+    content = {"v_template": hostile.gadgets(tmp_path / "marker")["os.system"]}
+    (tmp_path / "SMPL.pkl").write_bytes(pickle.dumps(content))
+    torch.save(content, tmp_path / "net.pt")
+    done = estimator.run(tmp_path / "at", estimator.DEMO, option, tmp_path / name)
+    check_refusal(done, f"{name} was not opened because it wants to use")
+    assert not (tmp_path / "marker").exists()
+
+
+def test_a_checkpoint_for_another_network(tmp_path):
+    torch.save({"state_dict": {"layer.weight": torch.zeros(2, 2)}}, tmp_path / "other.pt")
+    done = estimator.run(tmp_path / "at", estimator.DEMO, "--weights", tmp_path / "other.pt")
+    check_refusal(done, "other.pt is for another network than ktpformer")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        pytest.param(
+            ["--device", "cuda"],
+            "There is no device 'cuda' here: use --device cpu",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here"),
+        ),
+        (["--person", "7"], "There is no person 7: 1 person was found"),
+        (["--start", "9"], "film.mp4 has nothing to show at 9 s"),
+        (["--start", "0.1", "--end", "0.05"], "The end (0.05 s) must lie after the start"),
+    ],
+)
+def test_what_is_not_there(tmp_path, film, words, sentence):
+    check_refusal(estimator.run(tmp_path / "at", film, *words), sentence)
+
+
+def test_nobody_is_there(tmp_path):
+    film = estimator.film(tmp_path / "room.mp4", [estimator.empty_scene()] * 4)
+    done = estimator.run(tmp_path / "at", film)
+    check_refusal(done, "No person was found in the 4 frames of room.mp4")
+
+
+def test_a_full_disk(tmp_path, film):
+    older = tmp_path / "at" / "motion.npz"
+    older.parent.mkdir()
+    older.write_text("older")
+    # As on a full disk, the system refuses to write: here whatever is longer than 4 kB.
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (4096, 4096))
+    done = estimator.run(older.parent, film, preexec_fn=limit)
+    assert done.outputs == [older] and older.read_text() == "older"
+    older.unlink()
+    done.outputs.clear()
+    check_refusal(done, "motion.npz can't be written (File too large)")
+
+
+def at_stage(process, stage):
+    """Reads the process's JSON lines until it is in the midst of `stage`."""
+    read = []
+    for line in process.stdout:
+        read.append(line)
+        if f'"stage": "{stage}"' in line and '"done": 0' not in line:
+            return "".join(read)
+    raise AssertionError("".join(read) + process.stderr.read())
+
+
+@pytest.mark.parametrize("stage", ["detect", "fit"])
+def test_control_c(tmp_path, film, stage):
+    source = estimator.DEMO if stage == "detect" else film
+    process = estimator.start(tmp_path / "at", source, "--progress", "json")
+    at_stage(process, stage)
+    process.send_signal(signal.SIGINT)
+    done = estimator.finish(process, tmp_path / "at")
+    check_refusal(done, "Stopped; nothing was written.", status=130)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_killed(tmp_path, how):
+    older = tmp_path / "motion.npz"
+    older.write_text("older")
+    process = estimator.start(tmp_path, estimator.DEMO, "--progress", "json")
+    at_stage(process, "detect")
+    process.send_signal(how)
+    done = estimator.finish(process, tmp_path)
+    assert done.status == -how and done.err == ""
+    assert done.outputs == [older] and older.read_text() == "older"
+
+
+def test_the_reader_of_the_progress_goes_away(tmp_path, film):
+    process = estimator.start(tmp_path / "at", film, "--progress", "json")
+    at_stage(process, "detect")
+    process.stdout.close()
+    error = process.stderr.read()
+    assert process.wait(timeout=300) == 1
+    assert "Traceback" not in error and error.count("\n") == 1
+    assert error.startswith("The progress can't be written any more (Broken pipe)")
+    assert list((tmp_path / "at").iterdir()) == []
