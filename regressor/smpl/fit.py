@@ -126,6 +126,15 @@ def place(points: Tensor, rays: Tensor, weights: Tensor) -> Tensor:
     return torch.linalg.solve(normal, (rows * scale).transpose(1, 2) @ right[..., None])[..., 0]
 
 
+def bridged(path: Tensor, known: Tensor) -> Tensor:
+    """A path (T, 3) whose frames that aren't known (T,) are filled in from those around them."""
+    if known.all() or not known.any():
+        return path
+    index = np.arange(len(path))
+    axes = [np.interp(index, index[known.numpy()], axis) for axis in path[known].numpy().T]
+    return torch.as_tensor(np.stack(axes, axis=1), dtype=path.dtype)
+
+
 def huber(squared: Tensor, knee: float) -> Tensor:
     """Pseudo-Huber of squared distances in units of a standard deviation."""
     return knee * knee * (torch.sqrt(1 + squared / (knee * knee)) - 1)
@@ -246,6 +255,7 @@ def fit(
     still = problem.pose(rotations, torch.zeros(len(joints), 3), betas, root)
     pelvis = place(problem.seen(still.turned, still.joints, betas), problem.rays, problem.trust)
     pelvis[:, 2] = pelvis[:, 2].clamp(min=0.5)
+    pelvis = bridged(pelvis, problem.trust.sum(dim=1) > 0.5)
     rotations, pelvis, betas = descend(problem, rotations, pelvis, betas, root, report)
     first = roma.rotmat_to_rotvec(root @ roma.rotvec_to_rotmat(rotations[:, 0]))
     return Fit(torch.cat([first[:, None], rotations[:, 1:]], dim=1), pelvis, betas)
