@@ -17,11 +17,14 @@ def smooth(values: np.ndarray, seconds: float, fps: float) -> np.ndarray:
     sigma = seconds * fps
     if sigma < 0.1 or len(values) < 3:
         return values
-    pad = min(len(values) - 1, int(np.ceil(4 * sigma)))
-    before = 2 * values[:1] - values[pad:0:-1]
-    after = 2 * values[-1:] - values[-2 : -pad - 2 : -1]
-    padded = np.concatenate([before, values, after])
-    return gaussian_filter1d(padded, sigma, axis=0, mode="nearest")[pad : pad + len(values)]
+    reach, last = int(np.ceil(4 * sigma)), len(values) - 1
+    # A short sequence is extended over and over, each time about its last extension's end.
+    laps, place = np.divmod(np.arange(-reach, len(values) + reach), last)
+    laps = laps.reshape(-1, *[1] * (values.ndim - 1))
+    turned = values[:1] + values[-1:] - values[last - place]
+    extended = np.where(laps % 2, turned, values[place]) + laps * (values[-1:] - values[:1])
+    smoothed = gaussian_filter1d(extended.astype(values.dtype), sigma, axis=0)
+    return smoothed[reach : reach + len(values)]
 
 
 def smooth_path(pelvis: np.ndarray, seconds: float, fps: float) -> np.ndarray:
