@@ -75,7 +75,7 @@ def ours(film: Path, folder: Path) -> command.Stages:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("video", nargs="?", type=Path, default=REPOSITORY / "demo" / "demo.mp4")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rounds", type=int, default=2)

@@ -3,8 +3,8 @@
     python scripts/compare_with_mediapipe.py demo/demo.mp4 out/motion.npz demo/demo_truth.npz
 
 Both are measured on Human3.6M's 17 joints in the camera's axes, from the pelvis, in millimetres.
-mediapipe's 33 world landmarks become the 17 points by the combination that the lifter's input is made
-of; the motion's are the body's own joints.
+mediapipe's 33 world landmarks become the 17 points by the combination that the lifter's input is
+made of; the motion's are the body's own joints.
 """
 
 import sys
