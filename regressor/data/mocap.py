@@ -5,8 +5,10 @@ differences. The data used in this project was obtained from mocap.cs.cmu.edu. T
 created with funding from NSF EIA-0196217.
 """
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import roma
@@ -53,7 +55,7 @@ def load_clips(file: Path) -> list[Clip]:
             root, offset = stored["root_pos"], stored["clip_offset"]
             names, subjects = stored["clip_name"], stored["clip_subject"]
             rest = stored["rest_offset"]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile, zlib.error) as error:
         raise FileFormatError(f"{file} is not the CMU motion set (cmu_motion.npz).") from error
     return [
         Clip(str(names[i]), int(subjects[i]), rotations[a:b], root[a:b], rest[i])
