@@ -1,0 +1,191 @@
+"""A whole track through a lifter: windows, coordinates, frame rates."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from regressor import lifters
+from regressor.lifters.windows import (
+    MIRROR,
+    LifterInput,
+    Picture,
+    centre,
+    lift,
+    resample,
+    run_windows,
+    to_rays,
+    window_starts,
+)
+
+FRAMES = 9
+INTRINSICS = np.array([[800.0, 0, 480], [0, 800.0, 270], [0, 0, 1]])
+WIDTH = 960
+PICTURE = Picture(INTRINSICS, WIDTH)
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return lifters.create("ktpformer", frames=FRAMES, dim=16, depth=1, heads=2).eval()
+
+
+class Flat(nn.Module):
+    """A lifter that answers what it is shown, one metre a unit, without depth."""
+
+    frames = FRAMES
+
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+        self.seen = []
+
+    def forward(self, windows):
+        self.seen.extend(windows)
+        return torch.nn.functional.pad(windows, (0, 1))
+
+
+def keypoints(frames, seed=0):
+    rng = np.random.default_rng(seed)
+    pose = rng.normal(0, 60, (17, 2)) + [400, 250]
+    swing = np.sin(np.arange(frames)[:, None, None] / 7 + rng.uniform(0, 6, (17, 2)))
+    return (pose + 20 * swing).astype(np.float32)
+
+
+def plain(network, expects, points):
+    """`lift` at the lifter's own frame rate, one window after the other."""
+    length = len(points)
+    before = max(FRAMES - length, 0) // 2
+    index = np.clip(np.arange(max(length, FRAMES)) - before, 0, length - 1)
+    total, weight = np.zeros((len(index), 17, 3)), np.zeros((len(index), 1, 1))
+    ramp = np.minimum(np.arange(1, FRAMES + 1), np.arange(FRAMES, 0, -1))[:, None, None]
+    for start in window_starts(len(index), FRAMES):
+        part = torch.as_tensor(points[index[start : start + FRAMES]])[None]
+        if expects.coordinates == "centred":
+            window, rotation = centre(to_rays(part, torch.as_tensor(INTRINSICS).float()))
+        else:
+            window = (part - torch.tensor([480.0, 270.0])) * (2 / WIDTH)
+            rotation = torch.eye(3)[None]
+        with torch.inference_mode():
+            straight = network(window)
+            flipped = network(window[:, :, MIRROR] * torch.tensor([-1.0, 1.0]))
+        flipped = flipped[:, :, MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
+        joints = 0.5 * (straight + flipped)
+        joints = (joints - joints[:, :, :1]) @ rotation[0]
+        total[start : start + FRAMES] += ramp * joints[0].numpy()
+        weight[start : start + FRAMES] += ramp
+    return (total / weight)[before : before + length]
+
+
+@pytest.mark.parametrize("coordinates", ["screen", "centred"])
+@pytest.mark.parametrize("frames", [1, 2, FRAMES - 1, FRAMES, FRAMES + 1, 10 * FRAMES])
+def test_batched_windows_are_a_plain_loop(network, coordinates, frames):
+    expects, points = LifterInput(coordinates, 25.0), keypoints(frames)
+    joints = lift(network, expects, points, np.arange(frames) / 25, PICTURE)
+    assert joints.shape == (frames, 17, 3) and np.isfinite(joints).all()
+    np.testing.assert_allclose(joints, plain(network, expects, points), atol=2e-5)
+
+
+def test_small_batches_give_the_same(network):
+    windows = torch.randn(7, FRAMES, 17, 2, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        whole, parts = run_windows(network, windows), run_windows(network, windows, batch=2)
+    torch.testing.assert_close(whole, parts, atol=1e-5, rtol=0)
+
+
+def test_a_mirrored_person_gets_mirrored_joints(network):
+    """Averaging with the mirrored window makes the lifter even-handed."""
+    points, times = keypoints(20), np.arange(20) / 25
+    mirrored = points[:, MIRROR] * [-1, 1] + [WIDTH, 0]
+    expects = LifterInput("screen", 25.0)
+    one = lift(network, expects, points, times, PICTURE)
+    other = lift(network, expects, mirrored, times, PICTURE)
+    np.testing.assert_allclose(other[:, MIRROR] * [-1, 1, 1], one, atol=2e-5)
+
+
+@pytest.mark.parametrize("length", [1, 8, 9, 10, 14, 90, 91])
+def test_windows_cover_everything(length):
+    starts = window_starts(length, FRAMES)
+    covered = {s + i for s in starts for i in range(FRAMES)}
+    assert covered >= set(range(length)) and starts[0] == 0
+    assert max(covered) + 1 == max(length, FRAMES)
+    assert all(b - a <= FRAMES // 2 for a, b in zip(starts, starts[1:], strict=False))
+
+
+def body_points(rotation=None):
+    """(4, 17, 3) somebody in front of the camera, turned about the camera's own place."""
+    rng = np.random.default_rng(3)
+    points = rng.normal(0, 0.3, (1, 17, 3)) + rng.normal(0, 0.01, (4, 17, 3)) + [0, 0, 4]
+    return torch.as_tensor(points if rotation is None else points @ rotation.T).float()
+
+
+def rays_of(points):
+    return (points[..., :2] / points[..., 2:])[None]
+
+
+def yaw_pitch(yaw, pitch):
+    cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+    return about_y @ about_x
+
+
+@pytest.mark.parametrize("place", [(0.4, 0.0), (-0.5, 0.2), (0.2, -0.3)])
+def test_where_the_person_is_in_the_frame_changes_nothing(place):
+    middle, turn = centre(rays_of(body_points()))
+    aside, turned = centre(rays_of(body_points(yaw_pitch(*place))))
+    torch.testing.assert_close(aside, middle, atol=0.03, rtol=0)
+    # ... and the rotations bring directions back into their own cameras.
+    direction = torch.tensor([0.1, -0.2, 1.0])
+    back = yaw_pitch(*place).T @ (direction @ turned[0]).numpy()
+    np.testing.assert_allclose(back, (direction @ turn[0]).numpy(), atol=0.02)
+
+
+def test_how_large_the_person_is_changes_nothing():
+    inputs, _ = centre(rays_of(body_points()))
+    zoomed, _ = centre(2.0 * rays_of(body_points()))
+    torch.testing.assert_close(zoomed, inputs, atol=0.02, rtol=0)
+    spread = (inputs - inputs.mean(2, keepdim=True)).square().sum(-1).mean().sqrt()
+    torch.testing.assert_close(spread, torch.tensor(0.5))
+
+
+def test_rotations_of_centre_are_rotations_and_roll_free():
+    _, rotation = centre(rays_of(body_points(yaw_pitch(0.6, 0.3))))
+    torch.testing.assert_close(rotation[0] @ rotation[0].T, torch.eye(3), atol=1e-6, rtol=0)
+    assert rotation[0, 0, 1].abs() < 1e-6  # the picture's x axis stays level
+
+
+def test_the_lifter_sees_its_own_frame_rate():
+    """A fast film is taken as slower ones between each other; each has the lifter's rate."""
+    network, points = Flat(), keypoints(61)
+    times = np.arange(61) / 60.0  # one second at 60 frames a second
+    lift(network, LifterInput("screen", 12.0), points, times, PICTURE, flip=False)
+    pixels = [window.numpy() * WIDTH / 2 + [480, 270] for window in network.seen]
+    firsts = []
+    for window in pixels:
+        first = int(np.abs(points - window[0]).sum(axis=(1, 2)).argmin())
+        steps = (first + 5 * np.arange(FRAMES)).clip(max=60 - (60 - first) % 5)
+        np.testing.assert_allclose(window, points[steps], atol=1e-3)
+        firsts.append(first)
+    assert {first % 5 for first in firsts} == {0, 1, 2, 3, 4}  # no frame is left out
+
+
+@pytest.mark.parametrize("fps", [12.0, 24.0, 25.0, 60.0])
+def test_results_come_back_at_the_video_s_times(fps):
+    """A linear motion survives any pair of frame rates."""
+    times = np.arange(50) / fps
+    start, speed = keypoints(1), np.linspace(-20, 20, 34).reshape(17, 2)
+    points = (start + times[:, None, None] * speed).astype(np.float32)
+    expects = LifterInput("screen", 25.0)
+    joints = lift(Flat(), expects, points, times, PICTURE, flip=False)
+    expected = (points - points[:, :1]) * 2 / WIDTH
+    np.testing.assert_allclose(joints[..., :2], expected, atol=5e-4)
+
+
+def test_uneven_times_are_met():
+    times = np.array([0.0, 0.1, 0.15, 0.4])
+    at = np.array([-1.0, 0.05, 0.15, 0.275, 9.0])
+    values = np.stack([times, 2 * times], axis=1)
+    expected = np.array([0, 0.05, 0.15, 0.275, 0.4])
+    np.testing.assert_allclose(resample(values, times, at)[:, 0], expected)
+    assert resample(values[:1], times[:1], at).shape == (5, 2)
