@@ -54,6 +54,7 @@ REST_PULL = {
     "collar": 3.0,
     "wrist": 0.5,
     "ankle": 0.4,
+    "knee": 15.0,  # what stands stands straight: a knee bent towards the camera hardly shows
     "foot": 5.0,
     "hand": 20.0,
 }
@@ -246,6 +247,18 @@ def fit(
         fps,
         weights,
     )
+    # Tensors this small are slower on several threads, and far slower where others want the cores.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return solve(problem, joints, report)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def solve(problem: Problem, joints: Tensor, report: Callable[[int, int], None]) -> Fit:
+    """The analytic start, then the descent."""
+    body = problem.body
     local = start_pose(joints, body)
     root = local[:, 0]
     rotations = roma.rotmat_to_rotvec(local)
