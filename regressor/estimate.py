@@ -127,6 +127,11 @@ def load_lifter(options: Options):
     if options.weights is None or file.suffix == ".safetensors":
         network, metadata = checkpoints.load(file)
         card = metadata["card"]
+        if not {"coordinates", "fps"} <= card.keys():
+            raise PosecastError(
+                f"{file} doesn't say what keypoints its network was trained on: give a lifter that "
+                "`regressor.train` made."
+            )
         return network.to(device), LifterInput(card["coordinates"], card["fps"])
     return checkpoints.load_authors(options.method, file).to(device), LifterInput("screen", 50.0)
 

@@ -1,5 +1,6 @@
 """Bad input, full disks and interruptions: one sentence, an exit status, nothing half-written."""
 
+import os
 import pickle
 import resource
 import signal
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from regressor import checkpoints, lifters
+from regressor.errors import PosecastError
+from regressor.estimate import Options, load_lifter
 from tests import estimator, hostile, videos
 
 
@@ -119,6 +123,22 @@ def test_a_checkpoint_for_another_network(tmp_path):
     torch.save({"state_dict": {"layer.weight": torch.zeros(2, 2)}}, tmp_path / "other.pt")
     done = estimator.run(tmp_path / "at", estimator.DEMO, "--weights", tmp_path / "other.pt")
     check_refusal(done, "other.pt is for another network than ktpformer")
+
+
+def test_weights_that_do_not_say_what_they_were_trained_on(tmp_path):
+    small = {"frames": 9, "dim": 16, "depth": 1, "heads": 2}
+    file, network = tmp_path / "bare.safetensors", lifters.create("ktpformer", **small)
+    checkpoints.save(network, file, name="ktpformer", options=small, card={})
+    with pytest.raises(PosecastError, match=r"bare\.safetensors doesn't say what keypoints"):
+        load_lifter(Options(estimator.DEMO, weights=file))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written(tmp_path):
+    (tmp_path / "kept").mkdir(mode=0o500)
+    output = tmp_path / "kept" / "motion.npz"
+    done = estimator.run(tmp_path / "at", estimator.DEMO, "--output", output)
+    check_refusal(done, "motion.npz can't be written (Permission denied)")
 
 
 @pytest.mark.parametrize(
