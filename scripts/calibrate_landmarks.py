@@ -113,7 +113,7 @@ def add_camera(vertices: np.ndarray, rng) -> Camera:
     camera.rotation_euler = (math.pi / 2 - pitch, 0, yaw)
     camera.data.angle = fov
     bpy.context.view_layer.update()
-    matrix = np.array(camera.matrix_world)
+    matrix = np.array(camera.matrix_world, float)
     into = TO_OPENCV @ matrix[:3, :3].T
     return Camera(into @ TO_BLENDER, -into @ matrix[:3, 3], SIZE / 2 / math.tan(fov / 2))
 
@@ -226,8 +226,6 @@ def table(seen: list[Sighting], body: Body) -> None:
         if name != "nose":
             more, also = equations(seen, int(other[index]), int(swapped[joint]), flip=True)
             matrix, wanted = np.concatenate([matrix, more]), np.concatenate([wanted, also])
-        if not len(matrix):
-            continue
         prior = points[index] - joints[joint]
         offset = robust(matrix, wanted, prior)
         part, moved = name.removeprefix("left_"), (offset - prior) * [SMPL24[joint] != "head", 1, 1]

@@ -116,7 +116,7 @@ def test_betas_are_those_of_a_person(found):
 @pytest.mark.parametrize("frames", [1, 2])
 def test_the_shortest_tracks_are_fitted(frames):
     film = seen(frames)
-    found = film.fit()
+    found = film.fit(weights=FitWeights(iterations=80))
     assert found.rotations.shape == (frames, 24, 3) and found.pelvis.shape == (frames, 3)
     assert all(torch.isfinite(x).all() for x in (found.rotations, found.pelvis, found.betas))
     assert np.median(reprojection(film, found)) < 0.02
