@@ -115,7 +115,7 @@ def add_camera(vertices: np.ndarray, rng) -> Camera:
     bpy.context.view_layer.update()
     matrix = np.array(camera.matrix_world, float)
     into = TO_OPENCV @ matrix[:3, :3].T
-    return Camera(into @ TO_BLENDER, -into @ matrix[:3, 3], SIZE / 2 / math.tan(fov / 2))
+    return Camera(into @ TO_BLENDER, into @ (-1.0 * matrix[:3, 3]), SIZE / 2 / math.tan(fov / 2))
 
 
 def set_up(body: Body) -> bpy.types.Mesh:
