@@ -310,9 +310,9 @@ def check_output(output: Path) -> None:
     """Says now, not after minutes of work, that the output can't be written; leaves nothing."""
     if output.suffix != ".npz":
         raise PosecastError(f"{output} can't be the output: a Motion file ends in .npz.")
-    if output.is_dir():
-        raise PosecastError(f"{output} can't be the output: it is a folder.")
     try:
+        if output.is_dir():
+            raise PosecastError(f"{output} can't be the output: it is a folder.")
         folder = next(folder for folder in output.absolute().parents if folder.exists())
         with tempfile.TemporaryFile(dir=folder):
             pass

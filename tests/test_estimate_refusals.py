@@ -66,6 +66,7 @@ def test_what_is_no_film(tmp_path, make, sentence):
         (["--output", "motion.bvh"], "motion.bvh can't be the output: a Motion file ends in .npz"),
         (["--output", "/dev/null/motion.npz"], "motion.npz can't be written (Not a directory)"),
         (["--output", "/proc/motion.npz"], "motion.npz can't be written"),
+        (["--output", 300 * "long" + ".npz"], ".npz can't be written (File name too long)"),
         (["--fov", "0"], "A field of view of 0 degrees is none"),
         (["--fov", "1000"], "A field of view of 1000 degrees is none"),
         (["--smooth", "-1"], "--smooth -1 can't be used"),
