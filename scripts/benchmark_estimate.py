@@ -12,6 +12,7 @@ import argparse
 import sys
 import tempfile
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -27,7 +28,7 @@ def loop(source: Path, target: Path, seconds: float) -> int:
     """Writes `source` over and over, re-encoded, until it lasts `seconds`; returns the frames."""
     with av.open(str(source)) as film:
         stream = film.streams.video[0]
-        rate = stream.average_rate
+        rate = stream.average_rate or Fraction(30)
         frames = [frame.to_ndarray(format="yuv420p") for frame in film.decode(video=0)]
         width, height = stream.width, stream.height
     count = round(seconds * float(rate))
