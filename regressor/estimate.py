@@ -306,6 +306,15 @@ def check_numbers(options: Options) -> None:
         raise PosecastError(f"--{name} {value:g} can't be used: give a number {least}.")
 
 
+def check_inputs(options: Options) -> None:
+    """Keeps what is written from taking the place of what is read."""
+    read = [options.video, options.body, options.weights, *options.detector_models]
+    for written in (options.output, options.progress_file):
+        for file in read:
+            if file and written and file.exists() and written.exists() and file.samefile(written):
+                raise PosecastError(f"{written} would be overwritten: it is read, so name another.")
+
+
 def check_output(output: Path) -> None:
     """Says now, not after minutes of work, that the output can't be written; leaves nothing."""
     if output.suffix != ".npz":
@@ -332,14 +341,13 @@ def summary(
     """What a user wants to know of a run, in a few sentences."""
     count = detections.frame_count
     covered = ", ".join(f"{track.coverage(count):.0%}" for track in tracks)
-    text = (
-        f"{count} frames at {detections.fps:g} a second; the person is seen in {covered} of them."
-    )
+    who = "the person is" if len(tracks) == 1 else f"the {len(tracks)} people are"
+    text = f"{count} frames at {detections.fps:g} a second; {who} seen in {covered} of them."
     text += f" Field of view {camera.fov_deg:.0f} degrees ({camera.source})."
     if detections.camera_moves:
         text += " The camera moves, so the person stays in place."
     if detections.cuts:
-        text += f" There are {len(detections.cuts)} cuts; a person is followed between two of them."
+        text += f" Cuts: {len(detections.cuts)}; a person is not followed across one."
     if warning:
         text += f" {warning}"
     return f"{text} Seconds: {stages}."
@@ -351,6 +359,7 @@ def main() -> None:
     stages = Stages()
     progress = None
     try:
+        check_inputs(options)
         progress = Progress(options.progress, options.progress_file)
         estimate(options, progress, stages)
     except PosecastError as error:

@@ -4,6 +4,8 @@ import os
 import pickle
 import resource
 import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -219,3 +221,19 @@ def test_the_reader_of_the_progress_goes_away(tmp_path, film):
     assert "Traceback" not in error and error.count("\n") == 1
     assert error.startswith("The progress can't be written any more (Broken pipe)")
     assert list((tmp_path / "at").iterdir()) == []
+
+
+def test_what_is_read_is_never_overwritten(tmp_path):
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"a film")
+    for options in (["--progress-file", "film.mp4"], ["--output", "film.mp4"]):
+        result = subprocess.run(
+            [sys.executable, "-m", "regressor.estimate", str(film), "--progress", "json", *options],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 1
+        assert "would be overwritten" in result.stderr
+        assert film.read_bytes() == b"a film"

@@ -66,11 +66,11 @@ def detect(ends: np.ndarray, up: np.ndarray, fps: float, in_place: bool = False)
     standing feet that slide: there only the vertical speed counts, and a foot must be lower. Runs
     shorter than SHORTEST_S don't count, nor do gaps as short.
     """
-    if len(ends) < 3:
-        return np.ones(ends.shape[:3], bool)
-    velocity = np.gradient(smooth(ends, 0.05, fps), axis=0) * fps
     height = ends @ up
     above = height - height.min(axis=(1, 2), keepdims=True)
+    if len(ends) < 3:  # too short for a speed
+        return above < LOW_M
+    velocity = np.gradient(smooth(ends, 0.05, fps), axis=0) * fps
     speed = np.linalg.norm(velocity, axis=-1)
     slow = np.clip(SLOW_SHARE * np.percentile(speed, 95), SLOW_M_S, 2.5 * SLOW_M_S)
     bears = (speed < slow) & (above < LOW_M)

@@ -46,8 +46,8 @@ def upright(joints: np.ndarray) -> np.ndarray:
     axis = joints[:, NECK] - feet
     axis = axis / np.linalg.norm(axis, axis=1, keepdims=True)
     standing = axis @ LEVEL > STANDING
-    # A level camera is worth a second's standing of evidence.
-    total = axis[standing].sum(0) + 15 * LEVEL
+    # That the camera is level weighs as much as a tenth of the film spent standing.
+    total = axis[standing].sum(0) / len(axis) + 0.1 * LEVEL
     return total / np.linalg.norm(total)
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from regressor.lifters.windows import to_rays
-from regressor.skeletons import SMPL24
+from regressor.skeletons import JOINTS, SMPL24
 from regressor.smpl.body import Body, chain
 from regressor.smpl.landmarks import RidingLandmarks
 from regressor.smpl.start import start_pose
@@ -167,8 +167,6 @@ class Problem:
         fps: float,
         weights: FitWeights,
     ):
-        from regressor.skeletons import JOINTS
-
         self.body, self.weights = body, weights
         self.low, self.high, self.pull = limits()
         self.seen = RidingLandmarks(body, skeleton)
@@ -282,19 +280,13 @@ def descend(
     root: Tensor,
     report: Callable[[int, int], None],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Adam over all frames; the depth gets a step of its own, a tenth of itself being 1."""
+    """Adam over all frames; the depth is moved by a factor, exp of the step."""
     depth = pelvis[:, 2:].clone()
     variables = [rotations.clone(), torch.zeros_like(pelvis), betas.clone()]
     for variable in variables:
         variable.requires_grad_(True)
     turns, shift, shape = variables
-    optimiser = torch.optim.Adam(
-        [
-            {"params": [turns], "lr": 0.03},
-            {"params": [shift], "lr": 0.01},
-            {"params": [shape], "lr": 0.03},
-        ]
-    )
+    optimiser = torch.optim.Adam([{"params": [variable]} for variable in variables])
     count = problem.weights.iterations
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, [0.04, 0.012, 0.04], total_steps=count, pct_start=0.15

@@ -95,3 +95,10 @@ def test_a_leg_reaches_its_target_and_keeps_its_lengths():
     reached = bent + fixed[:, knee] @ (rest[ankle] - rest[knee])
     torch.testing.assert_close(reached, target, atol=2e-3, rtol=0)
     torch.testing.assert_close(fixed[:, ankle], turned[:, ankle])  # the foot keeps its direction
+
+
+def test_in_one_frame_a_raised_foot_does_not_bear():
+    ends = np.zeros((1, 2, 2, 3))
+    ends[0, 1, :, 2] = 0.4
+    bearing = detect(ends, UP, 30.0)
+    assert bearing[0, 0].all() and not bearing[0, 1].any()
