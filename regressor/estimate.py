@@ -1,6 +1,7 @@
 """A video in, a Motion out: `python -m regressor.estimate VIDEO --output motion.npz`."""
 
 import math
+import os
 import sys
 import tempfile
 import time
@@ -311,7 +312,10 @@ def check_inputs(options: Options) -> None:
     read = [options.video, options.body, options.weights, *options.detector_models]
     for written in (options.output, options.progress_file):
         for file in read:
-            if file and written and file.exists() and written.exists() and file.samefile(written):
+            if not (file and written):
+                continue
+            # os.path's answer is no, not an error, for a name that no file can have.
+            if os.path.exists(file) and os.path.exists(written) and file.samefile(written):
                 raise PosecastError(f"{written} would be overwritten: it is read, so name another.")
 
 
