@@ -18,6 +18,7 @@ from regressor import skeletons
 from regressor.errors import FileFormatError
 from regressor.smpl.body import Body, chain, local_rotations
 from regressor.smpl.landmarks import RidingLandmarks
+from regressor.smpl.start import smallest_rotation
 
 FPS = 50.0
 # Subjects held out for validation, as the set's own notes propose: never split by clip.
@@ -72,11 +73,7 @@ def rest_alignment(body: Body, rest_offset: np.ndarray) -> torch.Tensor:
         i, child = names.index(joint), names.index(end)
         own = torch.nn.functional.normalize(rest[child] - rest[i], dim=0)
         theirs = torch.nn.functional.normalize(torch.as_tensor(rest_offset[child]), dim=0)
-        axis = torch.linalg.cross(own, theirs)
-        sine = axis.norm()
-        if sine > 1e-6:
-            angle = torch.atan2(sine, own @ theirs)
-            rotations[i] = roma.rotvec_to_rotmat(axis / sine * angle)
+        rotations[i] = smallest_rotation(own, theirs)
     return rotations
 
 

@@ -9,7 +9,8 @@ from torch.nn.functional import normalize
 
 from regressor.refine.smoothing import smooth
 from regressor.skeletons import SMPL24
-from regressor.smpl.body import Body, chain, local_rotations
+from regressor.smpl.body import Body, local_rotations
+from regressor.smpl.fit import posed_joints
 from regressor.smpl.start import smallest_rotation
 
 SLOW_M_S = 0.4  # a standing foot moves less than this (detections shake) ...
@@ -164,13 +165,8 @@ def plant(
     moved first, the legs take the rest. `in_place`: the person's path isn't known (the camera
     moves), so only heights are put right. Returns rotations, pelvis and contacts (T, 2).
     """
-    sole, rest = SolePoints(body), body.joints_at_rest(betas)
-
-    def pose(rotations: Tensor, pelvis: Tensor) -> tuple[Tensor, Tensor]:
-        turned, joints = chain(roma.rotvec_to_rotmat(rotations), rest)
-        return turned, joints - joints[:, :1] + pelvis[:, None]
-
-    turned, joints = pose(rotations, pelvis)
+    sole = SolePoints(body)
+    turned, joints = posed_joints(body, rotations, pelvis, betas)
     ends = sole(turned, joints, betas).numpy()
     bearing = detect(ends, np.array([0.0, 0.0, 1.0]), fps, in_place)
     if not in_place:
@@ -181,7 +177,7 @@ def plant(
             index = np.arange(len(ends))
             whole = np.stack([np.interp(index, index[known], axis) for axis in whole.T], axis=1)
             pelvis = pelvis + torch.as_tensor(smooth(whole, 0.08, fps), dtype=torch.float32)
-    turned, joints = pose(rotations, pelvis)
+    turned, joints = posed_joints(body, rotations, pelvis, betas)
     ends = sole(turned, joints, betas).numpy()
     moves, weights = pull(ends, bearing, fps)
     moves = moves * weights[..., None] * ([0, 0, 1] if in_place else [1, 1, 1])
