@@ -5,8 +5,14 @@ Nothing is imported here, so that the parts without bpy can be used and tested a
 
 
 def register() -> None:
-    """Called by Blender when the add-on is enabled; there is nothing to register yet."""
+    """Called by Blender when the add-on is enabled."""
+    from . import registration
+
+    registration.register()
 
 
 def unregister() -> None:
     """Called by Blender when the add-on is disabled."""
+    from . import registration
+
+    registration.unregister()

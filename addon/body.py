@@ -13,11 +13,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-JOINTS = (
-    "pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 "
-    "left_foot right_foot neck left_collar right_collar head left_shoulder right_shoulder "
-    "left_elbow right_elbow left_wrist right_wrist left_hand right_hand"
-).split()
+from .skeleton import JOINTS
+
 BETAS = 10
 BONE_LENGTH_M = 0.1
 # A corrective that can't move any vertex by more than this is left out.

@@ -1,0 +1,1 @@
+"""What the user can do, one subject a file; all ids begin with posecast."""
