@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 import tyro
 
+from regressor import lifters
 from regressor.errors import PosecastError
 from regressor.progress import Progress
 
@@ -23,8 +24,7 @@ if TYPE_CHECKING:  # torch and mediapipe are imported when the work begins, not 
     from regressor.smpl import Body
     from regressor.video import Video
 
-WEIGHTS = Path(__file__).parent / "lifters" / "weights"
-SHIPPED = {"ktpformer": WEIGHTS / "ktpformer_small.safetensors"}
+Method = tyro.extras.literal_type_from_choices(lifters.names())
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Options:
     """The video of a person (or several)."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("motion.npz")
     """The Motion file to write; with several people, -1, -2, … is added to its name."""
-    method: Literal["ktpformer"] = "ktpformer"
+    method: Method = "ktpformer"  # pyright: ignore[reportInvalidTypeForm]
     """The network that lifts keypoints to 3D."""
     weights: Path | None = None
     """Weights for the method: a file of `regressor.train`, or the authors' checkpoint."""
@@ -45,6 +45,8 @@ class Options:
     """Model files for rtmlib: the pose model, or the person detector and the pose model."""
     person: str = "largest"
     """largest, all, or a number from 1 (the largest)."""
+    person_at: tuple[float, float, float] | None = None
+    """Seconds, and x and y in pixels of the picture: the person who is there then."""
     start: float | None = None
     """Seconds into the video to begin at."""
     end: float | None = None
@@ -57,12 +59,20 @@ class Options:
     """An SMPL file of your own (.npz, .pkl); the default body otherwise."""
     gender: Literal["neutral", "male", "female"] = "neutral"
     """What your SMPL file is."""
+    betas: Literal["video", "neutral"] = "video"
+    """The body's shape: as the video shows it, or the body's own."""
     device: str = "auto"
     """Where the lifter runs: auto, cpu, cuda."""
     smooth: float = 0.04
     """Standard deviation of the smoothing in seconds; 0 turns it off."""
     contacts: bool = True
     """Keep standing feet where they stand."""
+    cache: Path | None = None
+    """A folder that keeps what was found in videos, for runs with other settings."""
+    cache_mb: float = 500
+    """What the folder may hold; the oldest goes first."""
+    stop_with_parent: bool = False
+    """End when standard input does: it is a pipe that the program which started this one holds."""
     progress: Literal["json", "bar", "none"] = "bar"
     """A bar for people, JSON lines for programs."""
     progress_file: Path | None = None
@@ -124,7 +134,9 @@ def load_lifter(options: Options):
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise PosecastError(f"There is no device {device!r} here: use --device cpu.") from error
-    file = options.weights or SHIPPED[options.method]
+    file = options.weights or lifters.shipped_weights(options.method)
+    if file is None:
+        raise PosecastError(f"{options.method} comes without weights: name yours with --weights.")
     if options.weights is None or file.suffix == ".safetensors":
         network, metadata = checkpoints.load(file)
         card = metadata["card"]

@@ -2,18 +2,22 @@
 
 Every lifter takes keypoints (B, T, J, 2) in normalised screen coordinates and gives joints
 (B, T, J, 3), root-relative; a network that sees a window and answers for its middle frame gives
-(B, 1, J, 3). A new lifter is one file and one line in `_LIFTERS`.
+(B, 1, J, 3). A new lifter is one file and one line in `_LIFTERS`; with weights in `weights/` it is
+a method of `regressor.estimate` and stands in the add-on's menu.
 """
 
 import importlib
 import inspect
 from collections.abc import Mapping
-from typing import Any
-
-from torch import nn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from regressor.errors import FileFormatError, PosecastError
 
+if TYPE_CHECKING:  # menus ask for the names, and shouldn't wait for torch
+    from torch import nn
+
+WEIGHTS = Path(__file__).parent / "weights"
 # name: (module, class, one sentence on it)
 _LIFTERS = {
     "ktpformer": (
@@ -35,7 +39,18 @@ def describe(name: str) -> str:
     return _entry(name)[2]
 
 
-def create(name: str, **options) -> nn.Module:
+def label(name: str) -> str:
+    """A lifter's name as its authors write it."""
+    return _entry(name)[1]
+
+
+def shipped_weights(name: str) -> Path | None:
+    """The weights that come with Posecast, None for a lifter that needs a file of the user's."""
+    file = WEIGHTS / f"{name}_small.safetensors"
+    return file if file.is_file() else None
+
+
+def create(name: str, **options) -> "nn.Module":
     """A new network with random parameters; `options` are those of its class."""
     module, class_name, _ = _entry(name)
     network = getattr(importlib.import_module(module), class_name)

@@ -1,0 +1,60 @@
+"""What can be done with a video here, as JSON for menus: `python -m regressor.methods`."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from regressor import lifters, refine
+from regressor.errors import PosecastError
+
+
+@dataclass
+class Options:
+    """Options of `methods`."""
+
+    weights: Path | None = None
+    """Weights of your own: the methods that run with them are listed as well."""
+
+
+def methods(weights: Path | None = None) -> list[dict[str, str]]:
+    """name, label and description of each lifter whose weights are shipped, or are `weights`.
+
+    A file of `regressor.train` names its network; an authors' checkpoint may be for any.
+    Raises FileFormatError where `weights` can't be read.
+    """
+    mine = set()
+    if weights is not None:
+        mine = set(lifters.names())
+        if weights.suffix == ".safetensors":
+            from regressor.checkpoints import read_metadata  # imports torch
+
+            mine = {read_metadata(weights)["name"]}
+    return [
+        {"name": name, "label": lifters.label(name), "description": lifters.describe(name)}
+        for name in lifters.names()
+        if name in mine or lifters.shipped_weights(name)
+    ]
+
+
+def refinements() -> list[dict[str, str]]:
+    """name, label and description of what may follow the fit, besides smoothing and contacts."""
+    return [
+        {"name": name, "label": label, "description": description}
+        for name, (label, description) in refine.REFINEMENTS.items()
+    ]
+
+
+def main() -> None:
+    options = tyro.cli(Options, prog="python -m regressor.methods", description=__doc__)
+    try:
+        found = {"methods": methods(options.weights), "refinements": refinements()}
+    except PosecastError as error:
+        sys.exit(str(error))
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The list that menus show is the registry's, and comes without waiting for torch."""
+
+import json
+import subprocess
+import sys
+
+from regressor import checkpoints, lifters, methods
+from tests.estimator import ROOT
+
+
+def test_the_command_prints_what_runs_with_the_shipped_weights():
+    program = "import sys, runpy; sys.argv[1:] = []\n"
+    program += "runpy.run_module('regressor.methods', run_name='__main__')\n"
+    program += "assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [method["name"] for method in told["methods"]] == ["ktpformer"]
+    assert told["methods"][0]["label"] == "KTPFormer"
+    assert "Transformer" in told["methods"][0]["description"]
+    assert told["refinements"] == []
+
+
+def test_a_new_lifter_appears_with_its_weights(tmp_path, monkeypatch):
+    entry = ("regressor.lifters.ktpformer", "KTPFormer", "Another.")
+    monkeypatch.setitem(lifters._LIFTERS, "another", entry)
+    assert [method["name"] for method in methods.methods()] == ["ktpformer"]
+    small = {"frames": 9, "dim": 16, "depth": 1, "heads": 2}
+    network, file = lifters.create("another", **small), tmp_path / "mine.safetensors"
+    checkpoints.save(network, file, name="another", options=small, card={})
+    assert methods.methods(file)[1]["description"] == "Another."
+    assert len(methods.methods(tmp_path / "authors.pt")) == 2  # it may be for either
