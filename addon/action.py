@@ -8,7 +8,8 @@ import numpy as np
 from .body import JOINTS, from_blender
 from .motion_file import Motion, continuous, quaternion_to_matrix
 
-LINEAR = 1  # the number of 'LINEAR' among Blender's interpolations
+CONSTANT, LINEAR = 0, 1  # the numbers of Blender's interpolations
+SAME_LEGS = 2e-3  # a ratio of leg lengths nearer to 1 than this is rounding
 # SMPL's y-up pelvis in Blender's z-up bone: a turn by -90 degrees about x, w first.
 PELVIS_TURN = np.array([np.sqrt(0.5), -np.sqrt(0.5), 0.0, 0.0])
 
@@ -35,14 +36,25 @@ def ensure_fcurve(datablock: bpy.types.ID, path: str, index: int = 0, group: str
         return action.fcurve_ensure_for_datablock(datablock, path, index=index)
 
 
-def write_keys(datablock, path: str, frames: np.ndarray, values: np.ndarray, group="") -> None:
+def fcurves(action: bpy.types.Action) -> list[bpy.types.FCurve]:
+    """All F-curves of an action, whichever slot they are for."""
+    layers = getattr(action, "layers", ())
+    if not layers:
+        return list(getattr(action, "fcurves", ()))  # before 4.4, and an action without keys
+    strips = [strip for layer in layers for strip in layer.strips]
+    return [curve for strip in strips for bag in strip.channelbags for curve in bag.fcurves]
+
+
+def write_keys(
+    datablock, path: str, frames: np.ndarray, values: np.ndarray, group="", between=LINEAR
+) -> None:
     """Keys of one property: frames (T,), values (T,) or (T, channels); linear between them."""
     for index, channel in enumerate(np.atleast_2d(values.T)):
         curve = ensure_fcurve(datablock, path, index, group)
         points = curve.keyframe_points
         points.add(len(frames))
         points.foreach_set("co", np.stack([frames, channel], axis=1).astype(np.float32).ravel())
-        points.foreach_set("interpolation", array("i", [LINEAR]) * len(frames))
+        points.foreach_set("interpolation", array("i", [between]) * len(frames))
         curve.update()
 
 
@@ -57,7 +69,11 @@ def frame_numbers(motion: Motion, scene_fps: float, start: float = 1, clip_start
 
 
 def apply_motion(motion: Motion, armature, mesh, frames: np.ndarray) -> bpy.types.Action:
-    """Keys the body with the Motion at `frames` (T,): rotations, the path, pose correctives."""
+    """Keys the body with the Motion at `frames` (T,): rotations, the path, pose correctives.
+
+    On a body with other legs than the Motion's own the path is scaled by their length, so that the
+    feet reach the floor and don't slide.
+    """
     action = ensure_action(armature, armature.name)
     quaternions = motion.quaternions()
     correctives = _corrective_values(quaternions, mesh)
@@ -68,11 +84,40 @@ def apply_motion(motion: Motion, armature, mesh, frames: np.ndarray) -> bpy.type
     write_keys(
         armature, 'pose.bones["pelvis"].location', frames, _pelvis_path(motion, armature), "pelvis"
     )
-    if correctives:
-        ensure_action(mesh.data.shape_keys, f"{armature.name} correctives")
-        for name, values in correctives.items():
-            write_keys(mesh.data.shape_keys, f'key_blocks["{name}"].value', frames, values)
+    _key_correctives(correctives, armature, mesh, frames)
     return action
+
+
+def key_correctives(armature: bpy.types.Object, mesh: bpy.types.Object) -> None:
+    """Keys the mesh's pose correctives anew from the bones' rotations in the armature's action."""
+    curves = {(c.data_path, c.array_index): c for c in fcurves(armature.animation_data.action)}
+    paths = [f'pose.bones["{name}"].rotation_quaternion' for name in JOINTS]
+    if (paths[0], 0) not in curves:
+        return
+    frames = key_frames(curves[paths[0], 0])
+    quaternions = np.zeros((len(frames), len(JOINTS), 4))
+    quaternions[..., 0] = 1.0
+    for joint, path in enumerate(paths[1:], 1):
+        for axis in range(4):
+            if (path, axis) in curves:
+                curve = curves[path, axis]
+                quaternions[:, joint, axis] = [curve.evaluate(frame) for frame in frames]
+    quaternions /= np.maximum(np.linalg.norm(quaternions, axis=-1, keepdims=True), 1e-9)
+    _key_correctives(_corrective_values(quaternions, mesh), armature, mesh, frames)
+
+
+def key_frames(curve: bpy.types.FCurve) -> np.ndarray:
+    """(T,) the scene frames of a curve's keys."""
+    flat = np.empty(2 * len(curve.keyframe_points), np.float32)
+    curve.keyframe_points.foreach_get("co", flat)
+    return flat[::2].astype(np.float64)
+
+
+def _key_correctives(values: dict[str, np.ndarray], armature, mesh, frames: np.ndarray) -> None:
+    if values:
+        ensure_action(mesh.data.shape_keys, f"{armature.name} correctives")
+    for name, channel in values.items():
+        write_keys(mesh.data.shape_keys, f'key_blocks["{name}"].value', frames, channel)
 
 
 def set_scene_rate(scene: bpy.types.Scene, fps: float) -> None:
@@ -91,18 +136,42 @@ def set_scene_range(scene: bpy.types.Scene, frames: np.ndarray) -> None:
     scene.frame_end = max(scene.frame_start, int(np.floor(frames.max())))
 
 
+def leg_length(joints: np.ndarray) -> float:
+    """m, from hip to ankle along the mean leg, of (24, 3) joints."""
+    chains = (("left_hip", "left_knee", "left_ankle"), ("right_hip", "right_knee", "right_ankle"))
+    legs = [np.diff(joints[[JOINTS.index(name) for name in chain]], axis=0) for chain in chains]
+    return float(np.linalg.norm(legs, axis=-1).sum(1).mean())
+
+
+def rest_joints(armature: bpy.types.Object) -> np.ndarray:
+    """(24, 3) m, where the bones of a body begin at rest, in the armature's axes."""
+    return np.array([armature.data.bones[name].head_local for name in JOINTS])
+
+
 def _pelvis_path(motion: Motion, armature: bpy.types.Object) -> np.ndarray:
     """(T, 3) m, the pelvis's way from its rest place, in its bone's axes.
 
     SMPL turns the body about its rest pelvis as it stands in SMPL's axes, hence the difference.
     """
-    rest = np.array(armature.data.bones["pelvis"].head_local)
-    moved = motion.trans + from_blender(rest) - rest
-    return from_blender(moved)
+    rest = rest_joints(armature)
+    place = motion.trans + from_blender(rest[0])
+    if motion.joints is not None:
+        legs = leg_length(rest) / leg_length(motion.joints[0])
+        if abs(legs - 1) > SAME_LEGS:
+            place = scaled_path(motion.joints[:, 0], legs)
+    return from_blender(place - rest[0])
+
+
+def scaled_path(place: np.ndarray, scale: float) -> np.ndarray:
+    """(T, 3) m in a z-up world: travel on the floor from the first place on, and heights."""
+    start = place[0] * (1, 1, 0)
+    return start + scale * (place - start)
 
 
 def _corrective_values(quaternions: np.ndarray, mesh: bpy.types.Object) -> dict[str, np.ndarray]:
     """Each pose corrective's value (T,): SMPL's pose feature, rotation minus identity."""
+    if mesh is None:
+        return {}
     keys = [key.name for key in mesh.data.shape_keys.key_blocks if key.name.startswith("Pose")]
     if not keys:
         return {}

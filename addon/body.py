@@ -16,6 +16,7 @@ import numpy as np
 from .skeleton import JOINTS
 
 BETAS = 10
+DEFAULT = "default"
 BONE_LENGTH_M = 0.1
 # A corrective that can't move any vertex by more than this is left out.
 LEAST_CORRECTION_M = 1e-4
@@ -47,7 +48,8 @@ class BodyData:
     """What is needed of a body file, in SMPL's axes and metres.
 
     template (V, 3); faces (F, 3); shapedirs (V, 3, 10); posedirs (V, 3, 207); regressor (24, V);
-    weights (V, 24); parents (24,), -1 for the pelvis; part (V,) index into part_names, or None.
+    weights (V, 24); parents (24,), -1 for the pelvis; part (V,) index into part_names, or None;
+    name: "default", or the file's name.
     """
 
     template: np.ndarray
@@ -59,6 +61,7 @@ class BodyData:
     parents: np.ndarray
     part: np.ndarray | None
     part_names: tuple[str, ...]
+    name: str = DEFAULT
 
     def rest_joints(self, betas: np.ndarray) -> np.ndarray:
         """(24, 3) joints of the rest pose for betas (10,), in SMPL's axes."""
@@ -88,7 +91,7 @@ def read_body(path: str | Path) -> BodyData:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
-        return _body(arrays)
+        return _body(arrays, DEFAULT if path == default_body_file() else path.name)
     except KeyError as error:
         raise BodyFileError(
             f"{path.name} lacks {error}; give a body file with SMPL's names."
@@ -99,7 +102,7 @@ def read_body(path: str | Path) -> BodyData:
         ) from None
 
 
-def _body(arrays: dict[str, np.ndarray]) -> BodyData:
+def _body(arrays: dict[str, np.ndarray], name: str) -> BodyData:
     template = arrays["v_template"].astype(np.float64)
     count, joints = len(template), len(JOINTS)
     parents = arrays["kintree_table"][0].astype(np.int64)[:joints]
@@ -118,6 +121,7 @@ def _body(arrays: dict[str, np.ndarray]) -> BodyData:
         parents=parents,
         part=part,
         part_names=tuple(str(name) for name in arrays["part_names"]) if part is not None else (),
+        name=name,
     )
 
 
@@ -129,47 +133,97 @@ def create_body(
     (parent_collection or bpy.context.scene.collection).children.link(collection)
     armature = _create_armature(data, name, collection)
     mesh = _create_mesh(data, f"{name} body", collection)
-    mesh.parent = armature
-    mesh.modifiers.new("Armature", "ARMATURE").object = armature
+    _bind(mesh, armature)
     set_betas(armature, mesh, betas)
     return armature, mesh
 
 
-def set_betas(armature: bpy.types.Object, mesh: bpy.types.Object, betas: np.ndarray) -> None:
-    """Gives the body another shape: the shape keys' values, and the bones where its joints are."""
-    for index, value in enumerate(betas):
+def replace_body(armature: bpy.types.Object, data: BodyData, betas: np.ndarray):
+    """Gives an armature made here another body: its bones stay, with their animation and whatever
+    refers to them, the mesh is a new one; returns that."""
+    old_mesh, old_data = mesh_of(armature), armature.data
+    spare = _create_armature(data, armature.name, bpy.context.scene.collection)
+    armature.data = spare.data
+    bpy.data.objects.remove(spare)
+    mesh = _create_mesh(data, f"{armature.name} body", armature.users_collection[0])
+    _bind(mesh, armature)
+    if old_mesh is not None:
+        _take_over(mesh, old_mesh)
+    if old_data.users == 0:
+        bpy.data.armatures.remove(old_data)
+    set_betas(armature, mesh, betas)
+    return mesh
+
+
+def mesh_of(armature: bpy.types.Object) -> bpy.types.Object | None:
+    """The body's mesh, or None where the user took it away."""
+    for child in armature.children:
+        keys = child.data.shape_keys if child.type == "MESH" else None
+        if keys is not None and "Shape000" in keys.key_blocks:
+            return child
+    return None
+
+
+def _bind(mesh: bpy.types.Object, armature: bpy.types.Object) -> None:
+    mesh.parent = armature
+    mesh.modifiers.new("Armature", "ARMATURE").object = armature
+
+
+def _take_over(mesh: bpy.types.Object, old: bpy.types.Object) -> None:
+    """Takes `old` away; when it was to be seen is kept."""
+    if old.animation_data is not None and old.animation_data.action is not None:
+        mesh.animation_data_create().action = old.animation_data.action
+        if hasattr(old.animation_data, "action_slot"):
+            mesh.animation_data.action_slot = old.animation_data.action_slot
+    name, data = old.name, old.data
+    bpy.data.objects.remove(old)
+    if data.users == 0:
+        bpy.data.meshes.remove(data)
+    mesh.name = name
+
+
+def set_betas(armature: bpy.types.Object, mesh: bpy.types.Object | None, betas: np.ndarray) -> None:
+    """Gives the body another shape: the shape keys' values, and the bones where its joints are.
+
+    Its actions are for another pelvis then; `shape.reshape` sees to them too.
+    """
+    for index, value in enumerate(betas) if mesh is not None else ():
         mesh.data.shape_keys.key_blocks[f"Shape{index:03d}"].value = value
     template = np.array(armature.data["posecast_joints"]).reshape(-1, 3)
     directions = np.array(armature.data["posecast_joint_directions"]).reshape(-1, 3, BETAS)
     heads = to_blender(template + directions @ np.asarray(betas, np.float64))
-    with _edit_mode(armature):
-        for bone, head in zip(_bones_in_order(armature), heads, strict=True):
+    with _edit_mode(armature.data) as bones:
+        for joint, head in zip(JOINTS, heads, strict=True):
+            bone = bones[joint]
             bone.head = head
             bone.tail = head + (0, 0, BONE_LENGTH_M)
             bone.roll = 0.0
 
 
-def _bones_in_order(armature):
-    return [armature.data.edit_bones[joint] for joint in JOINTS]
-
-
 class _edit_mode:
-    """Edit mode for one object; whatever was active before is so again afterwards."""
+    """Edit mode for an armature; whatever was active before is so again afterwards.
 
-    def __init__(self, item: bpy.types.Object):
-        self.item = item
+    It is entered through an object made for it, as the armature's own may be hidden.
+    """
+
+    def __init__(self, data: bpy.types.Armature):
+        self.data = data
 
     def __enter__(self):
         layer = bpy.context.view_layer
         self.before = layer.objects.active
         if self.before is not None and self.before.mode != "OBJECT":
             bpy.ops.object.mode_set(mode="OBJECT")
+        self.item = bpy.data.objects.new("Posecast edit", self.data)
+        bpy.context.scene.collection.objects.link(self.item)
         layer.objects.active = self.item
         bpy.ops.object.mode_set(mode="EDIT")
+        return self.data.edit_bones
 
     def __exit__(self, *_):
         bpy.ops.object.mode_set(mode="OBJECT")
-        bpy.context.view_layer.objects.active = self.before or self.item
+        bpy.data.objects.remove(self.item)
+        bpy.context.view_layer.objects.active = self.before
 
 
 def _create_armature(data: BodyData, name: str, collection) -> bpy.types.Object:
@@ -177,12 +231,12 @@ def _create_armature(data: BodyData, name: str, collection) -> bpy.types.Object:
     collection.objects.link(armature)
     armature.show_in_front = True
     armature.data.display_type = "STICK"
+    armature.data["posecast_body"] = data.name
     # Kept in the file, so that the shape can be changed when the body file is no longer there.
     armature.data["posecast_joints"] = (data.regressor @ data.template).ravel().tolist()
     directions = np.einsum("jv,vck->jck", data.regressor, data.shapedirs)
     armature.data["posecast_joint_directions"] = directions.ravel().tolist()
-    with _edit_mode(armature):
-        bones = armature.data.edit_bones
+    with _edit_mode(armature.data) as bones:
         for joint, parent in zip(JOINTS, data.parents, strict=True):
             bone = bones.new(joint)
             bone.tail = (0, 0, BONE_LENGTH_M)  # a bone without length would be deleted

@@ -2,40 +2,50 @@
 
 import mmap
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 import numpy as np
 
-from .action import ensure_action, write_keys
+from .action import CONSTANT, ensure_action, write_keys
 from .motion_file import Camera, continuous, matrix_to_quaternion
 
 SENSOR_MM = 36.0
 # OpenCV's camera looks along +z with y down; Blender's looks along -z with y up.
 OPENCV_TO_BLENDER = np.diag([1.0, -1.0, -1.0])
 STILL = 1e-6
+SAME_RATE = 0.02  # as far may a file's rate be off what its frames' times say
 
 
-def add_camera(seen: Camera, scene: bpy.types.Scene, collection, frames: np.ndarray):
-    """The Motion's camera, as the scene's camera and picture size; keyed at `frames` if it moves.
+def add_camera(seen: Camera, collection, frames: np.ndarray, camera=None) -> bpy.types.Object:
+    """The Motion's camera; keyed at `frames` if it moves. An earlier `camera` is set anew.
 
     Pixels are taken as square, as the estimator gives them.
     """
     width, height = seen.image_size
-    data = bpy.data.cameras.new("Video camera")
-    camera = bpy.data.objects.new("Video camera", data)
-    collection.objects.link(camera)
+    if camera is None:
+        camera = bpy.data.objects.new("Video camera", bpy.data.cameras.new("Video camera"))
+        collection.objects.link(camera)
+    data = camera.data
     data.sensor_fit, data.sensor_width = "HORIZONTAL", SENSOR_MM
     data.lens = float(seen.intrinsics[0, 0]) * SENSOR_MM / width
     data.shift_x = (width / 2 - float(seen.intrinsics[0, 2])) / width
     data.shift_y = (float(seen.intrinsics[1, 2]) - height / 2) / width
     data.clip_start, data.clip_end = 0.05, 1000.0
+    camera["posecast_size"] = [width, height]
+    camera.animation_data_clear()
+    _place(camera, seen.extrinsics, frames)
+    return camera
+
+
+def look_through(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
+    """Makes a camera of `add_camera` the scene's, and its video's picture size the scene's."""
+    width, height = camera["posecast_size"]
     scene.render.resolution_x, scene.render.resolution_y = width, height
     scene.render.resolution_percentage = 100
     scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
     scene.camera = camera
-    _place(camera, seen.extrinsics, frames)
-    return camera
 
 
 def _place(camera: bpy.types.Object, extrinsics: np.ndarray, frames: np.ndarray) -> None:
@@ -51,19 +61,49 @@ def _place(camera: bpy.types.Object, extrinsics: np.ndarray, frames: np.ndarray)
         write_keys(camera, "rotation_quaternion", frames, quaternions)
 
 
-def add_video(camera, path: str | Path, image_size: tuple, clip_start: float, scene_fps: float):
-    """Shows the video behind all that `camera` sees, its `clip_start` (s) at frame 1."""
-    image = bpy.data.images.load(str(path))
+@dataclass(frozen=True)
+class Timing:
+    """How a video lies on the timeline: its second `clip_start` at the scene's frame `start`."""
+
+    clip_start: float
+    start: int
+    scene_fps: float
+    video_fps: float  # as Blender counts the video's frames
+    last: int  # the last frame of the scene that it is shown at
+
+    def video_frames(self, frames: np.ndarray) -> np.ndarray:
+        """(N,) numbers from 1 of the video's frames to be shown at scene frames (N,)."""
+        seconds = self.clip_start + (frames - self.start) / self.scene_fps
+        return np.maximum(np.round(seconds * self.video_fps).astype(int) + 1, 1)
+
+
+def add_video(camera, path: str | Path, image_size: tuple, timing: Timing) -> bpy.types.Image:
+    """Shows the video behind all that `camera` sees, in step with the timeline.
+
+    Where the scene's rate isn't the video's, the frame to show is keyed for each of the scene's.
+    """
+    image = bpy.data.images.load(str(path), check_existing=True)
+    camera.data.animation_data_clear()
+    camera.data.background_images.clear()
     camera.data.show_background_images = True
     background = camera.data.background_images.new()
     background.image = image
     background.alpha, background.display_depth, background.frame_method = 1.0, "BACK", "FIT"
     user = background.image_user
-    user.frame_start, user.frame_offset = 1, round(clip_start * scene_fps)
-    user.frame_duration = max(1, image.frame_duration - user.frame_offset)
     user.use_auto_refresh = True
+    frames = np.arange(timing.start, max(timing.last, timing.start) + 1)
+    shown = timing.video_frames(frames)
+    # Blender shows the frame (scene frame - start + 1) + offset, the bracket at most the duration.
+    offsets = shown - (frames - timing.start + 1)
+    user.frame_start, user.frame_offset = timing.start, int(offsets[0])
+    user.frame_duration = max(1, image.frame_duration - int(offsets[0]), len(frames))
+    if abs(timing.scene_fps / timing.video_fps - 1) > SAME_RATE:
+        ensure_action(camera.data, f"{camera.name} video")
+        changes = np.flatnonzero(np.diff(offsets, prepend=offsets[0] - 1))
+        path_to_offset = "background_images[0].image_user.frame_offset"
+        write_keys(camera.data, path_to_offset, frames[changes], offsets[changes], between=CONSTANT)
     background.rotation = missing_rotation(path, tuple(image.size), image_size)
-    if background.rotation:
+    if abs(background.rotation) == np.float32(np.pi / 2):
         # It was fitted lying down.
         background.scale = max(image_size) / min(image_size)
     return image

@@ -51,9 +51,10 @@ class Motion:
     joints: np.ndarray | None = None
     contacts: np.ndarray | None = None
     camera: Camera | None = None
-    body: str = "default"
+    body: str = ""  # "default", a body file's name, or nothing where the file doesn't say
     method: str = ""
     video: str = ""
+    person: int = 1
 
     def __len__(self) -> int:
         return len(self.poses)
@@ -168,9 +169,10 @@ def _motion(arrays: dict[str, np.ndarray], name: str) -> Motion:
         observed=_checked(observed, (count,), "observed", name),
         joints=_optional(arrays, "joints", (count, JOINTS, 3), name),
         contacts=_optional(arrays, "contacts", (count, 2), name),
-        body=_text(arrays.get("body", "default")),
+        body=_text(arrays.get("body", "")),
         method=_text(arrays.get("method", "")),
         video=_text(arrays.get("video", "")),
+        person=int(arrays.get("person", 1)),
         camera=_camera(arrays, count, name),
     )
 

@@ -1,0 +1,58 @@
+"""Another shape or another body for what is animated already; edits of its keys are kept."""
+
+import bpy
+import numpy as np
+
+from .action import fcurves, key_correctives, leg_length, rest_joints, scaled_path
+from .body import BodyData, from_blender, mesh_of, replace_body, set_betas, to_blender
+from .results import actions_of, active_action
+
+PATH = 'pose.bones["pelvis"].location'
+
+
+def reshape(armature: bpy.types.Object, betas: np.ndarray) -> None:
+    """Gives a body other betas (10,), and its actions the path that its new legs walk."""
+    before = rest_joints(armature)
+    set_betas(armature, mesh_of(armature), betas)
+    _adapt_actions(armature, before)
+
+
+def change_body(armature: bpy.types.Object, data: BodyData, betas: np.ndarray) -> None:
+    """Puts another body on the armature's bones; its actions walk with the new legs."""
+    before = rest_joints(armature)
+    mesh = replace_body(armature, data, betas)
+    _adapt_actions(armature, before)
+    if active_action(armature) is not None:
+        key_correctives(armature, mesh)
+
+
+def _adapt_actions(armature: bpy.types.Object, before: np.ndarray) -> None:
+    after = rest_joints(armature)
+    scale = leg_length(after) / leg_length(before)
+    for action in actions_of(armature):
+        curves = {c.array_index: c for c in fcurves(action) if c.data_path == PATH}
+        if len(curves) == 3:
+            _adapt_path([curves[axis] for axis in range(3)], before[0], after[0], scale)
+
+
+def _adapt_path(curves: list, before: np.ndarray, after: np.ndarray, scale: float) -> None:
+    """The bone's location is the pelvis's place in the world, less its place at rest, in the
+    bone's axes: each of its channels becomes a multiple of itself, plus a constant."""
+    first = np.array([curve.keyframe_points[0].co[1] for curve in curves])
+    ends = np.stack([first, first + 1])
+    places = to_blender(ends) + before
+    start = places[:1]
+    moved = from_blender(scaled_path(np.concatenate([start, places]), scale)[1:] - after)
+    slope = moved[1] - moved[0]
+    for curve, a, b in zip(curves, slope, moved[0] - slope * first, strict=True):
+        _transform_keys(curve, float(a), float(b))
+
+
+def _transform_keys(curve: bpy.types.FCurve, a: float, b: float) -> None:
+    points = curve.keyframe_points
+    for name in ("co", "handle_left", "handle_right"):
+        flat = np.empty(2 * len(points), np.float32)
+        points.foreach_get(name, flat)
+        flat[1::2] = a * flat[1::2] + b
+        points.foreach_set(name, flat)
+    curve.update()
