@@ -3,14 +3,24 @@
 import hashlib
 import tempfile
 from pathlib import Path
+from typing import Protocol
 
 import bpy
 import numpy as np
 
 from . import preferences
-from .body import DEFAULT, BodyData, BodyFileError, default_body_file, read_body
+from .body import BETAS, DEFAULT, BodyData, BodyFileError, default_body_file, read_body
 from .estimator import Estimator
-from .motion_file import Motion
+
+
+class Shaped(Protocol):
+    """What has betas (10,) of a body: a Motion, or what a body's run has on record."""
+
+    @property
+    def betas(self): ...
+
+    @property
+    def body(self) -> str: ...
 
 
 def chosen_body(context: bpy.types.Context, choice: str) -> BodyData:
@@ -29,10 +39,13 @@ def chosen_body(context: bpy.types.Context, choice: str) -> BodyData:
     return read_body(file)
 
 
-def betas_for(data: BodyData, motion: Motion, choice: str) -> np.ndarray:
-    """(10,) the Motion's own with "VIDEO", if they are of this kind of body; otherwise neutral."""
-    own = (motion.body == DEFAULT) == (data.name == DEFAULT)
-    return motion.betas if choice == "VIDEO" and own else np.zeros_like(motion.betas)
+def betas_for(body: str, recorded: Shaped, choice: str) -> np.ndarray:
+    """(10,) what was recorded with "VIDEO", if it is of this kind of `body`; otherwise neutral.
+
+    `body` and the recorded one are "default" or a body file's name.
+    """
+    own = (recorded.body == DEFAULT) == (body == DEFAULT)
+    return np.array(recorded.betas) if choice == "VIDEO" and own else np.zeros(BETAS)
 
 
 def _converted(file: Path, python: str) -> BodyData:

@@ -5,12 +5,13 @@ Everything is kept in custom properties, so that it is in the .blend and panels 
 
 import os
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 import numpy as np
 
-from .body import mesh_of
+from .body import BETAS, mesh_of
 from .motion_file import Motion
 
 # A result's facts, on its action and on the armature that last got one.
@@ -80,6 +81,9 @@ def record(armature: bpy.types.Object, motion: Motion, file: Path | None, video:
         for name, value in facts.items():
             item[f"posecast_{name}"] = value
     action["posecast_id"] = armature["posecast_id"]
+    for name, item in _companions(armature).items():
+        if active_action(item) is not None:
+            action[name] = active_action(item)  # keeps it in the file, too
 
 
 def fact(armature: bpy.types.Object, name: str):
@@ -87,6 +91,19 @@ def fact(armature: bpy.types.Object, name: str):
     action = active_action(armature)
     own = action.get(f"posecast_{name}") if action is not None else None
     return armature.get(f"posecast_{name}") if own is None else own
+
+
+@dataclass(frozen=True)
+class RecordedShape:
+    """The betas (10,) of the run that plays, and of which body they are."""
+
+    betas: tuple[float, ...]
+    body: str
+
+
+def recorded_shape(armature: bpy.types.Object) -> RecordedShape:
+    betas = fact(armature, "betas")
+    return RecordedShape(tuple(betas or [0.0] * BETAS), fact(armature, "body") or "")
 
 
 def active_action(item: bpy.types.ID | None) -> bpy.types.Action | None:
@@ -100,26 +117,52 @@ def actions_of(armature: bpy.types.Object) -> list[bpy.types.Action]:
     return [item for item in bpy.data.actions if own and item.get("posecast_id") == own]
 
 
+def play(armature: bpy.types.Object, action: bpy.types.Action) -> None:
+    """Plays one of the body's runs, which may be any action for its bones."""
+    _assign(armature, action)
+    for name, item in _companions(armature).items():
+        _assign(item, action.get(name))
+    mesh = mesh_of(armature)
+    for item in (armature, mesh):
+        if item is not None:
+            item.hide_viewport = item.hide_render = False
+
+
 def put_aside(armature: bpy.types.Object, to_nla: bool) -> None:
     """Keeps the run that plays now: as an action that the file holds on to, or on a muted track."""
-    mesh = mesh_of(armature)
-    shapes = mesh.data.shape_keys if mesh is not None else None
-    for item in (armature, shapes):
-        action = active_action(item)
-        if action is None:
-            continue
-        action.use_fake_user = True
+    for item in run_parts(armature):
+        item.animation_data.action.use_fake_user = True
         if to_nla:
-            push_to_nla(item, action)
+            push_to_nla(item, mute=True)
 
 
-def push_to_nla(item: bpy.types.ID, action: bpy.types.Action, mute: bool = True) -> None:
-    """The action as a strip where its keys are, on a track of its own, and no longer active."""
-    data = item.animation_data
+def run_parts(armature: bpy.types.Object) -> list[bpy.types.ID]:
+    """The armature and the mesh's correctives, as far as an action plays on them."""
+    parts = (armature, _companions(armature).get("posecast_correctives"))
+    return [item for item in parts if active_action(item) is not None]
+
+
+def push_to_nla(item: bpy.types.ID, mute: bool = False) -> None:
+    """The active action becomes a strip where its keys are, on a track of its own."""
+    data, action = item.animation_data, item.animation_data.action
     track = data.nla_tracks.new()
-    track.name = action.name
-    track.mute = mute
+    track.name, track.mute = action.name, mute
     strip = track.strips.new(action.name, int(np.floor(action.frame_range[0])), action)
     strip.frame_start_ui = action.frame_range[0]  # which may be a fraction
     strip.extrapolation = "NOTHING"
     data.action = None
+
+
+def _companions(armature: bpy.types.Object) -> dict[str, bpy.types.ID]:
+    """What moves with the bones by actions of its own: custom property of the run -> datablock."""
+    mesh = mesh_of(armature)
+    if mesh is None:
+        return {}
+    return {"posecast_correctives": mesh.data.shape_keys, "posecast_visibility": mesh}
+
+
+def _assign(item: bpy.types.ID, action: bpy.types.Action | None) -> None:
+    data = item.animation_data or item.animation_data_create()
+    data.action = action
+    if action is not None and hasattr(data, "action_slot") and data.action_slot is None:
+        data.action_slot = next(iter(data.action_suitable_slots), None)

@@ -105,7 +105,11 @@ def place(
     for index, (motion, frames) in enumerate(zip(motions, keyed, strict=True)):
         name = how.name if len(motions) == 1 else f"{how.name} {motion_number(motions, index)}"
         known = results.find_body(scene, of_video, motion.person, data.name)
-        armature, mesh = _body(known, data, betas_for(data, motion, how.betas), name, collection)
+        if any(known is armature for armature, _ in bodies):
+            known = None  # two files that name the same person are two people nevertheless
+        armature, mesh = _body(
+            known, data, betas_for(data.name, motion, how.betas), name, collection
+        )
         if known is not None:
             results.put_aside(armature, how.nla)
         apply_motion(motion, armature, mesh, frames)
