@@ -1,10 +1,36 @@
 """The camera that took the video: intrinsics from a field of view, given, read or assumed."""
 
 import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from regressor.errors import PosecastError
+
+if TYPE_CHECKING:
+    from regressor.video import VideoInfo
+
+
+@dataclass
+class Camera:
+    """Intrinsics (3, 3) in pixels, the field of view in degrees, and where that is from."""
+
+    intrinsics: np.ndarray
+    fov_deg: float
+    source: Literal["given", "metadata", "assumed"]
+
+
+def camera_of(fov_deg: float | None, video: "VideoInfo") -> Camera:
+    """The camera of a given field of view, else as the file tells, else as assumed."""
+    width, height = video.width, video.height
+    if fov_deg is not None:
+        fov, source = fov_deg, "given"
+    elif video.fov_deg is not None:
+        fov, source = video.fov_deg, "metadata"
+    else:
+        fov, source = assumed_fov(width, height), "assumed"
+    return Camera(intrinsics_from_fov(fov, width, height), fov, source)
 
 
 def intrinsics_from_fov(fov_deg: float, width: int, height: int) -> np.ndarray:

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from regressor.errors import PosecastError
+
+_partial: set[Path] = set()  # what is being written now
 
 
 @contextmanager
@@ -17,6 +19,7 @@ def replacing(file: str | Path) -> Iterator[Path]:
     """
     file = Path(file)
     partial = file.with_name(f".{file.stem}.{os.getpid()}.partial{file.suffix}")
+    _partial.add(partial)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -30,4 +33,12 @@ def replacing(file: str | Path) -> Iterator[Path]:
     finally:
         # Nothing to remove when all went well, nor when there is no such folder.
         if partial.parent.is_dir():
+            partial.unlink(missing_ok=True)
+        _partial.discard(partial)
+
+
+def remove_partial_files() -> None:
+    """For the end of a process in the midst of its work: from any thread, it removes them all."""
+    for partial in list(_partial):
+        with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -4,7 +4,8 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, TextIO
@@ -78,6 +79,11 @@ class Progress:
         """The last word of a job that failed, in one sentence."""
         self._end("error", message, {})
 
+    @property
+    def ended(self) -> bool:
+        """Whether the last word is said."""
+        return self._ended
+
     def close(self) -> None:
         """Finish the bar's line and close the file; more than once does no harm."""
         with self._lock:
@@ -115,6 +121,22 @@ class Progress:
             raise PosecastError(
                 f"The progress can't be written any more ({error.strerror}), so the work stopped."
             ) from error
+
+
+class Stages:
+    """Seconds that each stage took, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def time(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
 
 
 class _Rate:

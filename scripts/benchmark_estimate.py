@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from regressor import estimate as command  # noqa: E402
-from regressor.progress import Progress  # noqa: E402
+from regressor.progress import Progress, Stages  # noqa: E402
 
 
 def loop(source: Path, target: Path, seconds: float) -> int:
@@ -68,8 +68,8 @@ def peer(film: Path) -> tuple[float, float]:
         return inside, time.perf_counter() - started
 
 
-def ours(film: Path, folder: Path) -> command.Stages:
-    stages = command.Stages()
+def ours(film: Path, folder: Path) -> Stages:
+    stages = Stages()
     options = command.Options(video=film, output=folder / "motion.npz", progress="none")
     command.estimate(options, Progress("none"), stages)
     return stages

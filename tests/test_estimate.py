@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from regressor import estimate, metrics
+from regressor import metrics, reconstruct
+from regressor.cameras import camera_of
 from regressor.detection import Detections, Track, detect
 from regressor.detection.track import box_around
-from regressor.estimate import Options, Stages
+from regressor.estimate import Options
+from regressor.lifting import load_lifter
 from regressor.motion import Motion
-from regressor.progress import Progress
+from regressor.progress import Progress, Stages
 from regressor.refine.contacts import SolePoints
 from regressor.skeletons import to_h36m17
 from regressor.smpl import fit, load_body
@@ -121,17 +123,17 @@ def demo():
     options = Options(estimator.DEMO, fps=15)
     with open_video(estimator.DEMO) as video:
         detections = detect(video, fps=15)
-        camera = estimate.camera_of(options, video)
+        camera = camera_of(options.fov, video.info)
     track = detections.tracks[0]
     return track, motion_of(track, detections, camera, options)
 
 
 def motion_of(track, detections, camera, options):
-    lifter = estimate.load_lifter(options)
-    progress, body = Progress("none"), load_body()
-    return estimate.motion_of(
-        track, 1, detections, camera, body, lifter, options, progress, Stages()
+    lifter, body = load_lifter(options.method), load_body()
+    found = reconstruct.lift_and_fit(
+        track, detections, camera, body, lifter, False, Progress("none"), Stages()
     )
+    return reconstruct.refine(found, track, detections, camera, body, options.smooth, True)
 
 
 def posed(motion):
@@ -205,10 +207,10 @@ def test_ten_thousand_frames(monkeypatch):
     )
     detections = Detections([track], count, 30.0, times, 960, 540, [], False, np.zeros((count, 2)))
     quick = partial(fit.fit, weights=FitWeights(iterations=2))
-    monkeypatch.setattr("regressor.smpl.fit.fit", quick)
+    monkeypatch.setattr(reconstruct, "fit", quick)
     options = Options(estimator.DEMO)
     with open_video(estimator.DEMO) as video:
-        camera = estimate.camera_of(options, video)
+        camera = camera_of(options.fov, video.info)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     motion = motion_of(track, detections, camera, options)
     grown_gb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e6

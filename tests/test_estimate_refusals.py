@@ -14,7 +14,7 @@ import torch
 
 from regressor import checkpoints, lifters
 from regressor.errors import PosecastError
-from regressor.estimate import Options, load_lifter
+from regressor.lifting import load_lifter
 from tests import estimator, hostile, videos
 
 
@@ -133,7 +133,7 @@ def test_weights_that_do_not_say_what_they_were_trained_on(tmp_path):
     file, network = tmp_path / "bare.safetensors", lifters.create("ktpformer", **small)
     checkpoints.save(network, file, name="ktpformer", options=small, card={})
     with pytest.raises(PosecastError, match=r"bare\.safetensors doesn't say what keypoints"):
-        load_lifter(Options(estimator.DEMO, weights=file))
+        load_lifter("ktpformer", file)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -200,15 +200,28 @@ def test_control_c(tmp_path, film, stage):
     check_refusal(done, "Stopped; nothing was written.", status=130)
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_killed(tmp_path, how):
+def test_terminated(tmp_path):
+    older = tmp_path / "at" / "motion.npz"
+    older.parent.mkdir()
+    older.write_text("older")
+    process = estimator.start(tmp_path / "at", estimator.DEMO, "--progress", "json")
+    at_stage(process, "detect")
+    process.send_signal(signal.SIGTERM)
+    done = estimator.finish(process, tmp_path / "at")
+    assert done.outputs == [older] and older.read_text() == "older"
+    older.unlink()
+    done.outputs.clear()
+    check_refusal(done, "Stopped; nothing was written.", status=143)
+
+
+def test_killed(tmp_path):
     older = tmp_path / "motion.npz"
     older.write_text("older")
     process = estimator.start(tmp_path, estimator.DEMO, "--progress", "json")
     at_stage(process, "detect")
-    process.send_signal(how)
+    process.kill()
     done = estimator.finish(process, tmp_path)
-    assert done.status == -how and done.err == ""
+    assert done.status == -signal.SIGKILL and done.err == ""
     assert done.outputs == [older] and older.read_text() == "older"
 
 

@@ -1,14 +1,13 @@
 """Training: a few steps write weights that the estimate loads, and go on where they stopped."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 
-from regressor import checkpoints, estimate, lifters, train
+from regressor import checkpoints, lifters, train
 from regressor.errors import FileFormatError
 from regressor.lifters.windows import Picture, lift
+from regressor.lifting import load_lifter
 from tests.data import cmu
 
 
@@ -35,9 +34,7 @@ def parts(file):
 
 def test_a_short_training_writes_weights_that_estimate_loads(options, capsys):
     train.train_lifter(options)
-    network, expects = estimate.load_lifter(
-        SimpleNamespace(device="cpu", weights=options.output, method="ktpformer")
-    )
+    network, expects = load_lifter("ktpformer", options.output, "cpu")
     assert (expects.coordinates, expects.fps) == ("centred", 12.5)
     points = 100 + 50 * np.random.default_rng(0).normal(size=(5, 17, 2)).astype(np.float32)
     picture = Picture(np.array([[500.0, 0, 100], [0, 500, 100], [0, 0, 1]]), 200)

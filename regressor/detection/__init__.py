@@ -7,10 +7,11 @@ import numpy as np
 
 from regressor.detection.base import Detector, create, names
 from regressor.detection.linking import link
+from regressor.detection.people import check_person, person_at, select
 from regressor.detection.scene import SceneAnalyzer
 from regressor.detection.sides import repair_sides
 from regressor.detection.track import Pose, Track
-from regressor.errors import NoPersonError, PosecastError
+from regressor.errors import NoPersonError
 from regressor.progress import Progress
 from regressor.read_ahead import read_ahead
 from regressor.video import Video
@@ -25,6 +26,7 @@ __all__ = [
     "detect",
     "link",
     "names",
+    "person_at",
     "repair_sides",
     "select",
 ]
@@ -106,30 +108,6 @@ def detect(
         camera_moves=scene.camera_moves(),
         camera_motion=scene.motion(),
     )
-
-
-def check_person(person: str) -> None:
-    """Raises PosecastError when `person` is none of "largest", "all" and a number from 1."""
-    if person not in ("largest", "all") and (not person.isdecimal() or int(person) < 1):
-        raise PosecastError(f"{person!r} is no choice of person; say largest, all or a number.")
-
-
-def select(tracks: list[Track], person: str) -> list[Track]:
-    """The tracks that `person` asks for: "largest", "all", or a number from 1 (the largest).
-
-    Raises NoPersonError, with the number found, when there is no such person.
-    """
-    if not tracks:
-        raise NoPersonError("No person was found; choose a video in which a person can be seen.")
-    check_person(person)
-    if person == "all":
-        return tracks
-    if person == "largest":
-        return tracks[:1]
-    if int(person) > len(tracks):
-        found = "1 person was" if len(tracks) == 1 else f"{len(tracks)} people were"
-        raise NoPersonError(f"There is no person {person}: {found} found; choose a lower number.")
-    return [tracks[int(person) - 1]]
 
 
 def _frames_expected(

@@ -223,12 +223,14 @@ def fit(
     intrinsics: np.ndarray,
     fps: float,
     weights: FitWeights | None = None,
+    neutral: bool = False,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Fit:
     """The body's motion in the camera's axes.
 
     lifted (T, 17, 3) joints relative to the pelvis in metres; keypoints (T, J, 2) px and confidence
-    (T, J) of `skeleton`; boxes (T, 4) px; intrinsics (3, 3) px.
+    (T, J) of `skeleton`; boxes (T, 4) px; intrinsics (3, 3) px. A `neutral` body keeps the body
+    model's own shape.
     """
     weights = weights or FitWeights()
     camera = torch.as_tensor(intrinsics, dtype=torch.float32)
@@ -249,12 +251,14 @@ def fit(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return solve(problem, joints, report)
+        return solve(problem, joints, neutral, report)
     finally:
         torch.set_num_threads(threads)
 
 
-def solve(problem: Problem, joints: Tensor, report: Callable[[int, int], None]) -> Fit:
+def solve(
+    problem: Problem, joints: Tensor, neutral: bool, report: Callable[[int, int], None]
+) -> Fit:
     """The analytic start, then the descent."""
     body = problem.body
     local = start_pose(joints, body)
@@ -267,7 +271,7 @@ def solve(problem: Problem, joints: Tensor, report: Callable[[int, int], None]) 
     pelvis = place(problem.seen(still.turned, still.joints, betas), problem.rays, problem.trust)
     pelvis[:, 2] = pelvis[:, 2].clamp(min=0.5)
     pelvis = bridged(pelvis, problem.trust.sum(dim=1) > 0.5)
-    rotations, pelvis, betas = descend(problem, rotations, pelvis, betas, root, report)
+    rotations, pelvis, betas = descend(problem, rotations, pelvis, betas, root, neutral, report)
     first = roma.rotmat_to_rotvec(root @ roma.rotvec_to_rotmat(rotations[:, 0]))
     return Fit(torch.cat([first[:, None], rotations[:, 1:]], dim=1), pelvis, betas)
 
@@ -278,18 +282,23 @@ def descend(
     pelvis: Tensor,
     betas: Tensor,
     root: Tensor,
+    neutral: bool,
     report: Callable[[int, int], None],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Adam over all frames; the depth is moved by a factor, exp of the step."""
+    """Adam over all frames; the depth is moved by a factor, exp of the step.
+
+    The betas stay as they are where `neutral`.
+    """
     depth = pelvis[:, 2:].clone()
     variables = [rotations.clone(), torch.zeros_like(pelvis), betas.clone()]
-    for variable in variables:
-        variable.requires_grad_(True)
     turns, shift, shape = variables
-    optimiser = torch.optim.Adam([{"params": [variable]} for variable in variables])
+    moving = variables[:2] if neutral else variables
+    for variable in moving:
+        variable.requires_grad_(True)
+    optimiser = torch.optim.Adam([{"params": [variable]} for variable in moving])
     count = problem.weights.iterations
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, [0.04, 0.012, 0.04], total_steps=count, pct_start=0.15
+        optimiser, [0.04, 0.012, 0.04][: len(moving)], total_steps=count, pct_start=0.15
     )
 
     def moved() -> Tensor:

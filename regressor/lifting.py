@@ -1,0 +1,43 @@
+"""The network that lifts keypoints, ready to work on its device."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from regressor import checkpoints, lifters
+from regressor.errors import PosecastError
+from regressor.lifters.windows import LifterInput
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def load_lifter(
+    method: str, weights: Path | None = None, device: str = "auto"
+) -> tuple["nn.Module", LifterInput]:
+    """The network on its device, and what it expects as input.
+
+    weights: a file of `regressor.train`, or the authors' checkpoint; else what is shipped.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise PosecastError(f"There is no device {device!r} here: use --device cpu.") from error
+    file = weights or lifters.shipped_weights(method)
+    if file is None:
+        raise PosecastError(f"{method} comes without weights: name yours with --weights.")
+    if weights is None or file.suffix == ".safetensors":
+        network, metadata = checkpoints.load(file)
+        if metadata["name"] != method:
+            raise PosecastError(f"{file} is for --method {metadata['name']}, not for {method}.")
+        card = metadata["card"]
+        if not {"coordinates", "fps"} <= card.keys():
+            raise PosecastError(
+                f"{file} doesn't say what keypoints its network was trained on: give a lifter that "
+                "`regressor.train` made."
+            )
+        return network.to(device), LifterInput(card["coordinates"], card["fps"])
+    return checkpoints.load_authors(method, file).to(device), LifterInput("screen", 50.0)

@@ -1,0 +1,104 @@
+"""From one person's Track to their Motion: lift, fit, and what comes after the fit."""
+
+import numpy as np
+import torch
+
+from regressor.cameras import Camera
+from regressor.detection import Detections, Track
+from regressor.lifters.windows import LifterInput, Picture, lift
+from regressor.motion import Motion
+from regressor.progress import Progress, Stages
+from regressor.refine import contacts, world
+from regressor.refine.smoothing import smooth_path, smooth_rotations
+from regressor.skeletons import to_h36m17
+from regressor.smpl.body import Body
+from regressor.smpl.fit import Fit, fit, posed_joints
+
+
+def lift_and_fit(
+    track: Track,
+    detections: Detections,
+    camera: Camera,
+    body: Body,
+    lifter: tuple[torch.nn.Module, LifterInput],
+    neutral: bool,
+    progress: Progress,
+    stages: Stages,
+) -> Fit:
+    """The body in the camera's axes, before anything smooths it; its own shape if `neutral`."""
+    network, expects = lifter
+    with stages.time("lift"):
+        progress.update("lift", 0, 1)
+        points = to_h36m17(track.skeleton) @ track.keypoints
+        picture = Picture(camera.intrinsics, detections.width)
+        lifted = lift(network, expects, points, track.times, picture)
+        progress.update("lift", 1, 1)
+    with stages.time("fit"):
+        return fit(
+            body,
+            lifted,
+            track.keypoints,
+            track.confidence,
+            track.skeleton,
+            track.boxes,
+            camera.intrinsics,
+            detections.fps,
+            neutral=neutral,
+            report=lambda done, total: progress.update("fit", done, total),
+        )
+
+
+def refine(
+    found: Fit,
+    track: Track,
+    detections: Detections,
+    camera: Camera,
+    body: Body,
+    smooth_s: float,
+    keep_feet: bool,
+) -> Motion:
+    """Smoothed, in the world, on the floor; its method, video and person are for others to say.
+
+    smooth_s: standard deviation of the smoothing in seconds; keep_feet: standing feet don't slide.
+    """
+    fps, moves = detections.fps, detections.camera_moves
+    rotations = smooth_rotations(found.rotations, smooth_s, fps)
+    pelvis = torch.as_tensor(smooth_path(found.pelvis.numpy(), smooth_s, fps))
+    turned, joints = posed_joints(body, rotations, pelvis, found.betas)
+    ends = contacts.SolePoints(body)(turned, joints, found.betas).numpy()
+    up = world.upright(joints.numpy())
+    standing = contacts.detect(ends, up, fps).max(axis=2)
+    lowest = np.take_along_axis(ends, (ends @ up).argmin(axis=2)[..., None, None], 2)[:, :, 0]
+    place = world.to_world(joints.numpy(), lowest, standing, fps, moves)
+    first, pelvis = world.apply(place, rotations[:, 0], pelvis)
+    rotations = torch.cat([first[:, None], rotations[:, 1:]], dim=1)
+    if keep_feet:
+        before = pelvis
+        rotations, pelvis, standing = contacts.plant(
+            body, rotations, pelvis, found.betas, fps, in_place=moves
+        )
+        # The floor is now where the feet are; the camera goes along, and sees them as before.
+        place = world.shifted(place, (pelvis - before).numpy(), fps, moves)
+    _, joints = posed_joints(body, rotations, pelvis, found.betas)
+    rest = body.joints_at_rest(found.betas)[0]
+    return Motion(
+        poses=rotations.flatten(1).numpy(),
+        trans=(pelvis - rest).numpy(),
+        betas=found.betas.numpy(),
+        gender=body.gender,
+        mocap_framerate=fps,
+        frames=track.frames,
+        times=track.times,
+        observed=track.observed,
+        joints=joints.numpy(),
+        keypoints=track.keypoints,
+        confidence=track.confidence,
+        skeleton=track.skeleton,
+        contacts=standing,
+        image_size=np.array([detections.width, detections.height]),
+        camera_intrinsics=camera.intrinsics,
+        camera_extrinsics=place.extrinsics(),
+        camera_moves=moves,
+        fov_source=camera.source,
+        body=body.name,
+    )
