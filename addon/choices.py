@@ -1,10 +1,17 @@
 """What the settings' lists offer, and what follows when one of them is changed."""
 
+import zlib
+
 import bpy
 from bpy.types import Context, Object
 
+from . import environment, preferences, video_info
+from .estimator import EstimatorError
+from .methods import FIRST, Methods
+
 # Blender keeps no references to the strings of a list that is made when it is opened.
 _kept: dict[str, list] = {}
+_methods: Methods | None = None
 
 
 def _keep(name: str, items: list) -> list:
@@ -14,7 +21,42 @@ def _keep(name: str, items: list) -> list:
 
 
 def methods(settings, context: Context | None) -> list:
-    return _keep("methods", [("ktpformer", "KTPFormer", "Lifts 2D keypoints over a window")])
+    listed = known_methods().names("methods")
+    return _keep(
+        "methods",
+        [(m["name"], m["label"], m["description"], "NONE", _number(m["name"])) for m in listed],
+    )
+
+
+def _number(method: str) -> int:
+    """What a file stores of the choice: the same whatever else is listed; 0 for the default."""
+    is_default = method == FIRST["methods"][0]["name"]
+    return 0 if is_default else zlib.crc32(method.encode()) & 0x7FFFFFFF or 1
+
+
+def known_methods() -> Methods:
+    """The estimator's own list, as it was given last."""
+    global _methods
+    if _methods is None:
+        _methods = Methods(environment.user_folder())
+    return _methods
+
+
+def ask_methods() -> float | None:
+    """Asks the estimator for its list if it may have changed; calls itself until that is there."""
+    prefs = preferences.get(bpy.context)
+    try:
+        python = environment.find_python(prefs.python)
+    except EstimatorError:
+        return None
+    methods = known_methods()
+    if methods.query(python, str(prefs.weights or "")) and methods.poll():
+        return 0.2
+    return None
+
+
+def refinement_is_there(name: str) -> bool:
+    return any(item["name"] == name for item in known_methods().names("refinements"))
 
 
 def presets(settings, context: Context | None) -> list:
@@ -33,10 +75,36 @@ def is_other_armature(settings, item: Object) -> bool:
     return item.type == "ARMATURE" and not is_posecast_body(settings, item)
 
 
-def video_changed(settings, context: Context) -> None: ...
+def video_changed(settings, context: Context) -> None:
+    """Reads what the panel shows of the video; the part to estimate is all of it."""
+    found = video_info.read(video_info.absolute(settings.video))
+    if isinstance(found, video_info.VideoInfo):
+        settings.range_start, settings.range_end = 1, found.frames
+    shown = bpy.context.window_manager.posecast
+    if shown.state != "RUNNING":
+        shown.state, shown.message = "IDLE", ""
+    _ask_soon()
 
 
 def target_changed(settings, context: Context) -> None: ...
 
 
 def preset_changed(settings, context: Context) -> None: ...
+
+
+def _ask_soon() -> None:
+    if not bpy.app.background and not bpy.app.timers.is_registered(ask_methods):
+        bpy.app.timers.register(ask_methods, first_interval=0.5, persistent=True)
+
+
+def register() -> None:
+    _ask_soon()
+
+
+def unregister() -> None:
+    global _methods
+    if not bpy.app.background and bpy.app.timers.is_registered(ask_methods):
+        bpy.app.timers.unregister(ask_methods)
+    if _methods is not None:
+        _methods.stop()
+    _methods = None

@@ -2,7 +2,8 @@
 
 The estimator is a program of its own in its own Python (torch, mediapipe …). It writes JSON lines
 into a file, which is read from where the last reading ended; so it works from a timer in Blender
-and from a loop outside it, and an estimator that dies takes nothing with it.
+and from a loop outside it, and an estimator that dies takes nothing with it. Its standard input is
+a pipe held by this process: when it closes, however this process ended, the estimator ends too.
 """
 
 import json
@@ -16,7 +17,8 @@ from pathlib import Path
 PYTHON_VARIABLE = "POSECAST_PYTHON"
 # What Blender sets for its own Python, and what would lead another one astray.
 _UNWANTED = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "PYTHONSTARTUP", "VIRTUAL_ENV")
-_GRACE_S = 3.0
+_GRACE_S = 0.4  # between the request to end and the end
+_LOG_TAIL = 8000  # bytes of the log that are read for its last lines
 
 
 class EstimatorError(Exception):
@@ -56,15 +58,33 @@ def _how_to_make_one(root: Path) -> str:
 
 
 def environment(root: Path) -> dict[str, str]:
-    """The environment for the estimator's Python: the user's own, and the repository importable."""
+    """The environment for the estimator's Python: the user's own, and a clone's `root` importable.
+
+    Where the add-on is installed there is no clone; its estimator is installed in its Python.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
-    return kept | {"PYTHONPATH": str(root), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
+    clone = {"PYTHONPATH": str(root)} if _is_clone(root) else {}
+    return kept | clone | {"PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def _is_clone(root: Path) -> bool:
+    return (root / "regressor").is_dir()
 
 
 def options_to_arguments(options: dict[str, object]) -> list[str]:
-    """{"fov": 60.0, "smooth": None} to ["--fov", "60.0"]: what is None is left to the estimator."""
-    pairs = [(f"--{name}", str(value)) for name, value in options.items() if value is not None]
-    return [word for pair in pairs for word in pair]
+    """{"fov": 60.0, "contacts": False, "smooth": None} to ["--fov", "60.0", "--no-contacts"].
+
+    Several values follow one name; what is None is left to the estimator.
+    """
+    words = []
+    for name, value in options.items():
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+        elif isinstance(value, list | tuple):
+            words += [f"--{name}", *map(str, value)] if value else []
+        elif value is not None:
+            words += [f"--{name}", str(value)]
+    return words
 
 
 class Estimator:
@@ -80,13 +100,14 @@ class Estimator:
         self.progress_file = folder / f"{module}.jsonl"
         self.records: list[dict] = []
         self._read = 0
+        self._kill_at: float | None = None
         with self.log.open("wb") as log:
             try:
                 self._process = subprocess.Popen(
                     [str(python), "-u", "-m", module, *arguments],
-                    cwd=self.root,
+                    cwd=self.root if _is_clone(self.root) else folder,
                     env=environment(self.root),
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     **_own_group(),
@@ -101,13 +122,18 @@ class Estimator:
     def estimate(
         cls, python: Path, video: Path, output: Path, options: dict, folder: Path, root=None
     ):
-        """Starts `regressor.estimate`, which runs in the repository's folder: absolute paths."""
-        progress = folder / "regressor.estimate.jsonl"
+        """Starts `regressor.estimate`, whose working folder is another one: absolute paths."""
+        return cls.on_video("regressor.estimate", python, video, output, options, folder, root)
+
+    @classmethod
+    def on_video(
+        cls, module, python: Path, video: Path, output: Path, options: dict, folder: Path, root=None
+    ):
+        """Starts a command that makes `output` of a video and tells its progress."""
+        progress = (folder / f"{module}.jsonl").absolute()
         words = [str(Path(video).absolute()), "--output", str(Path(output).absolute())]
-        words += ["--progress", "json", "--progress-file", str(progress)]
-        return cls(
-            python, "regressor.estimate", words + options_to_arguments(options), folder, root
-        )
+        words += ["--progress", "json", "--progress-file", str(progress), "--stop-with-parent"]
+        return cls(python, module, words + options_to_arguments(options), folder, root)
 
     @property
     def running(self) -> bool:
@@ -137,16 +163,39 @@ class Estimator:
         named = done[-1].get("outputs") or [done[-1].get("output")]
         return [Path(name) for name in named if name]
 
-    def cancel(self) -> None:
-        """Ends the process and all that it started: politely first, then for good."""
-        if self.running:
+    def log_lines(self, count: int) -> list[str]:
+        """The last lines of the log; its end alone is read."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - _LOG_TAIL))
+                text = file.read().decode(errors="replace")
+        except OSError:
+            return []
+        return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
+
+    def stop(self) -> None:
+        """Asks the process and all that it started to end, and doesn't wait; see `stopped`."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + _GRACE_S
             _end(self._process, signal.SIGTERM)
-            deadline = time.monotonic() + _GRACE_S
-            while self.running and time.monotonic() < deadline:
-                time.sleep(0.02)
+
+    def stopped(self) -> bool:
+        """Whether all have ended after `stop`; those that don't in time are killed by this call."""
+        late = self._kill_at is not None and time.monotonic() >= self._kill_at
+        if self.running and not late:
+            return False
         # Also what a process that is gone may have left behind in its group.
         _end(self._process, getattr(signal, "SIGKILL", signal.SIGTERM))
-        self._process.wait()
+        return not self.running
+
+    def cancel(self) -> None:
+        """Ends the process and all that it started, and waits for that: half a second at most."""
+        if self.running:
+            self.stop()
+        while not self.stopped():
+            time.sleep(0.02)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def _failure(self) -> str:
         for record in reversed(self.records):
@@ -175,7 +224,8 @@ def _record(line: bytes) -> dict | None:
 def _own_group() -> dict:
     """Popen's options for a group of its own, so that Ctrl-C here isn't also sent there."""
     if os.name == "nt":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+        return {"creationflags": flags}
     return {"start_new_session": True}
 
 

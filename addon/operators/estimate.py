@@ -1,1 +1,130 @@
-"""(to be written)"""
+"""Estimate, cancel, and Esc, which cancels too."""
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import bpy
+from bpy.types import Context
+
+from .. import cache, environment, job, preferences, request, scene, video_info
+from ..estimator import Estimator, EstimatorError
+from .base import TOLD, Told
+
+EARLIER = "From an earlier run with the same settings."
+_keymaps: list[tuple] = []
+
+
+class POSECAST_OT_estimate(Told, bpy.types.Operator):
+    """Estimate the motion of the people in the video, and put it on a body"""
+
+    bl_idname = "posecast.estimate"
+    bl_label = "Estimate"
+    bl_options = {"REGISTER"}  # the result, when it is there, is an undo step of its own
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if job.current() is not None:
+            cls.poll_message_set("Posecast is at work; wait for it, or cancel it")
+        return job.current() is None
+
+    def run(self, context: Context) -> str | None:
+        try:
+            return begin(context)
+        except TOLD as error:
+            job.tell("FAILED", str(error))
+            raise
+
+
+class POSECAST_OT_cancel(Told, bpy.types.Operator):
+    """End the work on the video; nothing in the scene changes (Esc)"""
+
+    bl_idname = "posecast.cancel"
+    bl_label = "Cancel"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return job.current() is not None
+
+    def run(self, context: Context) -> None:
+        job.cancel()
+
+
+def begin(context: Context) -> str | None:
+    """Starts the estimator, or takes the result of an earlier run; raises what TOLD names.
+
+    In background it returns when the result is in the scene, with what is to be said of it.
+    """
+    settings, prefs = context.scene.posecast, preferences.get(context)
+    path = video_info.absolute(settings.video)
+    video = request.checked_video(path)
+    info = video_info.known(path) or video_info.read(path)
+    fps = info.fps if isinstance(info, video_info.VideoInfo) else None
+    seen = video_info.look(path)
+    point = seen.point(settings.person_number) if seen else None
+    options, files = request.options_of(settings, prefs, fps, point)
+    python = environment.find_python(prefs.python)
+    root = environment.user_folder() / "cache"
+    name = cache.key(video, options | {"python": str(python)}, files)
+    how = SimpleNamespace(
+        rate=settings.rate, body=settings.body, betas=settings.betas, nla=settings.nla
+    )
+    if (kept := cache.find(root, name)) is not None:
+        message = f"{kept[1]} {EARLIER}"
+        place(kept[0], video, how)
+        job.tell("DONE", message)
+        return message
+    folder = cache.begin(root, name)
+    # One half of the room is for what was seen, the other for what was made of it.
+    room = prefs.cache_size_mb / 2
+    options |= {"cache": str(cache.detections(root)), "cache-mb": room}
+    started = time.monotonic()
+
+    def finish(made: list[Path], said: str) -> str:
+        message = told(said, time.monotonic() - started)
+        kept = cache.keep(folder, made, told(said, None))
+        place(kept, video, how)
+        cache.prune(root, room, spare=kept[0].parent)
+        return message
+
+    try:
+        run = Estimator.estimate(python, video, folder / "motion.npz", options, folder)
+    except EstimatorError:
+        cache.drop(folder)
+        raise
+    job.start(job.Job(run, finish, lambda: cache.drop(folder), root / "last.log"))
+    return context.window_manager.posecast.message or None
+
+
+def place(files: list[Path], video: Path, how: SimpleNamespace) -> None:
+    """Puts the result into the scene, as one step that can be undone."""
+    with job.in_view():
+        scene.add_result(bpy.context, files, video if video.is_file() else None, how)
+        if not bpy.app.background:
+            bpy.ops.ed.undo_push(message="Estimate Pose from Video")
+
+
+def told(said: str, seconds: float | None) -> str:
+    """What the estimator said of its result, with its seconds in one number or left out."""
+    text = said.partition(" Seconds: ")[0] or "Done."
+    return text if seconds is None else f"{text} It took {seconds:.0f} s."
+
+
+def register() -> None:
+    job.register()
+    keyconfig = bpy.context.window_manager.keyconfigs.addon
+    if keyconfig is not None:  # without a window there are no keys
+        keymap = keyconfig.keymaps.new("Window")
+        item = keymap.keymap_items.new(POSECAST_OT_cancel.bl_idname, "ESC", "PRESS")
+        _keymaps.append((keymap, item))
+
+
+def unregister() -> None:
+    for keymap, item in _keymaps:
+        keymap.keymap_items.remove(item)
+    _keymaps.clear()
+    job.unregister()
+
+
+CLASSES = (POSECAST_OT_estimate, POSECAST_OT_cancel)

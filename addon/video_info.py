@@ -1,0 +1,154 @@
+"""What the panel shows of videos: length, size and rate, a thumbnail, and the people in a look.
+
+Blender's own reader gives it, so it is there before the estimator is set up. All is read when the
+video is chosen, and only looked up while the panel is drawn.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import bpy.utils.previews
+import numpy as np
+from bpy.app.handlers import persistent
+
+PICTURE = 512  # pixels a side of the square that holds the picture of people
+
+_infos: dict[str, "VideoInfo | str"] = {}
+_looks: dict[str, "Look"] = {}
+_previews = None
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    frames: int
+    fps: float
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        seconds = self.frames / self.fps
+        length = f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f}:{seconds % 60:02.0f}"
+        return f"{length}, {self.frames} frames at {self.fps:.4g}, {self.width} x {self.height}"
+
+
+@dataclass(frozen=True)
+class Look:
+    """The people at `time` (s): number -> (x0, y0, x1, y1) px; `icon` shows the picture."""
+
+    time: float
+    boxes: dict[int, tuple[float, float, float, float]]
+    icon: int
+
+    def point(self, number: int) -> tuple[float, float, float] | None:
+        """Seconds and pixels at which the person of this number is seen."""
+        if number not in self.boxes:
+            return None
+        x0, y0, x1, y1 = self.boxes[number]
+        return self.time, (x0 + x1) / 2, (y0 + y1) / 2
+
+
+def absolute(video: str) -> str:
+    """The path of the settings' video; "" for none."""
+    return bpy.path.abspath(video.strip().strip('"')) if video.strip() else ""
+
+
+def known(video: str) -> VideoInfo | str | None:
+    """What `read` found of the path: the facts, or a sentence on why there are none."""
+    return _infos.get(video)
+
+
+def look(video: str) -> Look | None:
+    return _looks.get(video)
+
+
+def thumbnail(video: str) -> int:
+    """The icon of the video's thumbnail; 0 for none."""
+    return _previews[video].icon_id if _previews is not None and video in _previews else 0
+
+
+def read(video: str) -> VideoInfo | str | None:
+    """Reads the facts of the video at this absolute path and asks for its thumbnail."""
+    _looks.pop(video, None)
+    _infos.pop(video, None)
+    if not video:
+        return None
+    found = _infos[video] = _read(Path(video))
+    if isinstance(found, VideoInfo) and _previews is not None and video not in _previews:
+        _previews.load(video, video, "MOVIE")  # made when it is first drawn, in the background
+    return found
+
+
+def _read(path: Path) -> VideoInfo | str:
+    if not path.is_file():
+        return f"There is no video {path}; check the path."
+    try:
+        clip = bpy.data.movieclips.load(str(path))
+    except RuntimeError:
+        return f"{path.name} can't be opened; check that you may read it."
+    info = VideoInfo(clip.frame_duration, clip.fps, *clip.size)
+    bpy.data.movieclips.remove(clip)
+    if clip_is_empty(info):
+        return f"{path.name} isn't a video that Blender can read; convert it to H.264."
+    return info
+
+
+def clip_is_empty(info: VideoInfo) -> bool:
+    return min(info.frames, info.width, info.height) <= 0 or not 0 < info.fps < 10000
+
+
+def keep_look(video: str, picture: Path) -> Look:
+    """Keeps what `regressor.look` found: its picture, and the .json beside it."""
+    found = json.loads(picture.with_suffix(".json").read_text(encoding="utf-8"))
+    boxes = {person["number"]: tuple(person["box"]) for person in found["people"]}
+    _looks[video] = Look(float(found["time"]), boxes, _icon(f"look {video}", picture))
+    return _looks[video]
+
+
+def _icon(name: str, file: Path) -> int:
+    """The picture, padded to a square, as an icon; sharper than Blender's own thumbnails."""
+    if _previews is None:
+        return 0
+    image = bpy.data.images.load(str(file))
+    try:
+        longest = max(image.size)
+        if longest > PICTURE:
+            image.scale(*(max(1, round(side * PICTURE / longest)) for side in image.size))
+        width, height = image.size
+        pixels = np.empty(4 * width * height, np.float32)
+        image.pixels.foreach_get(pixels)
+    finally:
+        bpy.data.images.remove(image)
+    square = np.zeros((max(width, height), max(width, height), 4), np.float32)
+    y, x = (len(square) - height) // 2, (len(square) - width) // 2
+    square[y : y + height, x : x + width] = pixels.reshape(height, width, 4)
+    if name in _previews:
+        del _previews[name]
+    preview = _previews.new(name)
+    preview.image_size = (len(square), len(square))
+    preview.image_pixels_float.foreach_set(square.ravel())
+    return preview.icon_id
+
+
+@persistent
+def _after_loading(*_) -> None:
+    for scene in bpy.data.scenes:
+        read(absolute(scene.posecast.video))
+
+
+def register() -> None:
+    global _previews
+    bpy.app.handlers.load_post.append(_after_loading)
+    if not bpy.app.background:
+        _previews = bpy.utils.previews.new()
+
+
+def unregister() -> None:
+    global _previews
+    bpy.app.handlers.load_post.remove(_after_loading)
+    if _previews is not None:
+        bpy.utils.previews.remove(_previews)
+    _previews = None
+    _infos.clear()
+    _looks.clear()
