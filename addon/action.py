@@ -5,8 +5,9 @@ from array import array
 import bpy
 import numpy as np
 
-from .body import JOINTS, from_blender
+from .body_axes import from_blender
 from .motion_file import Motion, continuous, quaternion_to_matrix
+from .skeleton import JOINTS
 
 CONSTANT, LINEAR = 0, 1  # the numbers of Blender's interpolations
 SAME_LEGS = 2e-3  # a ratio of leg lengths nearer to 1 than this is rounding

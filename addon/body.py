@@ -13,6 +13,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from .body_axes import to_blender
 from .skeleton import JOINTS
 
 BETAS = 10
@@ -70,17 +71,10 @@ class BodyData:
 
 def default_body_file() -> Path:
     """The body that Posecast ships."""
+    shipped = Path(__file__).parent / "data" / "default_body.npz"
+    if shipped.is_file():  # in the installed extension; otherwise this is the repository
+        return shipped
     return Path(__file__).parents[1] / "regressor" / "smpl" / "data" / "default_body.npz"
-
-
-def to_blender(points: np.ndarray) -> np.ndarray:
-    """(..., 3) from SMPL's axes (y up, facing +z) to Blender's (z up, facing -y)."""
-    return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
-
-
-def from_blender(points: np.ndarray) -> np.ndarray:
-    """(..., 3) from Blender's axes to SMPL's, the way back from `to_blender`."""
-    return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
 
 
 def read_body(path: str | Path) -> BodyData:

@@ -5,7 +5,7 @@ import zlib
 import bpy
 from bpy.types import Context, Object
 
-from . import environment, preferences, video_info
+from . import environment, export, preferences, video_info
 from .estimator import EstimatorError
 from .methods import FIRST, Methods
 
@@ -64,7 +64,15 @@ def presets(settings, context: Context | None) -> list:
 
 
 def export_formats(settings, context: Context | None) -> list:
-    return _keep("formats", [("fbx", "FBX", "")])
+    numbers = {name: number for number, name in enumerate(export.FORMATS)}
+    items = [(name, export.FORMATS[name].label, "", numbers[name]) for name in export.available()]
+    return _keep("formats", items)
+
+
+def missing_formats() -> str:
+    """The formats that this Blender can't write, by commas."""
+    there = export.available()
+    return ", ".join(item.label for name, item in export.FORMATS.items() if name not in there)
 
 
 def is_posecast_body(settings, item: Object) -> bool:

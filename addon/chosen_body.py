@@ -10,6 +10,7 @@ import numpy as np
 
 from . import preferences
 from .body import BETAS, DEFAULT, BodyData, BodyFileError, default_body_file, read_body
+from .environment import find_python
 from .estimator import Estimator
 
 
@@ -57,8 +58,6 @@ def _converted(file: Path, python: str) -> BodyData:
     folder.mkdir(exist_ok=True)
     plain = folder / f"{file.stem}.npz"
     if not plain.is_file():
-        from .environment import find_python
-
         words = [str(file), "--output", str(plain)]
         job = Estimator(find_python(python), "regressor.smpl.convert", words, folder)
         try:

@@ -4,7 +4,8 @@ import bpy
 import numpy as np
 
 from .action import fcurves, key_correctives, leg_length, rest_joints, scaled_path
-from .body import BodyData, from_blender, mesh_of, replace_body, set_betas, to_blender
+from .body import BodyData, mesh_of, replace_body, set_betas
+from .body_axes import from_blender, to_blender
 from .results import actions_of, active_action
 
 PATH = 'pose.bones["pelvis"].location'

@@ -11,6 +11,7 @@ from bpy.types import Context
 from .. import preferences, results, scene, shape
 from ..camera import look_through
 from ..chosen_body import betas_for, chosen_body
+from ..environment import find_python
 from ..estimator import Estimator
 from ..motion_file import MotionFileError, read_motion
 from .base import Told
@@ -93,8 +94,6 @@ def as_motions(context: Context, file: Path) -> list[Path]:
         return [file]
     if not file.is_file():
         raise MotionFileError(f"There is no file {file}; check the path.")
-    from ..environment import find_python
-
     folder = Path(tempfile.mkdtemp(prefix="posecast-", dir=bpy.app.tempdir or None))
     output = folder / f"{file.stem}.npz"
     python = find_python(preferences.get(context).python)
