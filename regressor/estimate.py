@@ -73,19 +73,6 @@ class Options(command.Reporting):
     """What the folder may hold; the oldest goes first."""
 
 
-def detector_options(options: Options) -> dict[str, Path]:
-    """What a detector needs besides its name. Raises PosecastError where model files lack."""
-    models = options.detector_models
-    if options.detector != "rtmlib":
-        return {}
-    if not 1 <= len(models) <= 2:
-        raise PosecastError(
-            "rtmlib runs models of your own: name the pose model, or the person detector and the "
-            "pose model, with --detector-models."
-        )
-    return dict(zip(("pose_model", "detector_model"), reversed(models), strict=False))
-
-
 def check(options: Options) -> None:
     """Raises PosecastError for what no video could be asked for, before anything slow begins."""
     for name in ("start", "end", "fps", "fov", "smooth", "cache_mb"):
@@ -172,7 +159,8 @@ class Job:
 def detect_people(options: Options, video: "Video", progress: Progress) -> "Detections":
     from regressor import detection
 
-    detector = detection.create(options.detector, **detector_options(options))
+    models = detection.models_of(options.detector, options.detector_models)
+    detector = detection.create(options.detector, **models)
     try:
         return detection.detect(
             video,

@@ -31,12 +31,14 @@ class Run:
     outputs: list[Path]
 
 
-def start(folder: Path, *arguments, **options) -> subprocess.Popen:
-    """The estimator at work in `folder`, which gets nothing but what the estimator leaves there."""
+def start(
+    folder: Path, *arguments, module: str = "regressor.estimate", **options
+) -> subprocess.Popen:
+    """A command at work in `folder`, which gets nothing but what the command leaves there."""
     folder.mkdir(exist_ok=True)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen(
-        [sys.executable, "-m", "regressor.estimate", *map(str, arguments)],
+        [sys.executable, "-m", module, *map(str, arguments)],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

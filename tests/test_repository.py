@@ -111,7 +111,7 @@ def test_default_install_is_free_for_paid_work():
     assert not [text for text in project["dependencies"] if text.startswith(("smplx", "bpy"))]
 
 
-@pytest.mark.parametrize("module", ["regressor.estimate", "regressor.methods"])
+@pytest.mark.parametrize("module", [f"regressor.{n}" for n in ("estimate", "methods", "look")])
 def test_help_comes_without_the_heavy_libraries(module):
     program = f"""
 import runpy, sys

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regressor.detection.base import Detector, create, names
+from regressor.detection.base import Detector, create, models_of, names
 from regressor.detection.linking import link
 from regressor.detection.people import check_person, person_at, select
 from regressor.detection.scene import SceneAnalyzer
@@ -25,6 +25,7 @@ __all__ = [
     "create",
     "detect",
     "link",
+    "models_of",
     "names",
     "person_at",
     "repair_sides",

@@ -1,6 +1,7 @@
 """What a detector is, and the table of their names."""
 
 import importlib
+from pathlib import Path
 from typing import Any, Protocol
 
 from regressor.detection.track import Pose
@@ -39,3 +40,18 @@ def create(name: str, **options: Any) -> Detector:
         raise PosecastError(f"There is no detector {name!r}; choose one of: {', '.join(names())}.")
     module, cls = DETECTORS[name]
     return getattr(importlib.import_module(module), cls)(**options)
+
+
+def models_of(name: str, files: list[Path]) -> dict[str, Path]:
+    """The options of a detector that runs model files of the user's: the pose model, or two.
+
+    Raises PosecastError where they lack.
+    """
+    if name != "rtmlib":
+        return {}
+    if not 1 <= len(files) <= 2:
+        raise PosecastError(
+            "rtmlib runs models of your own: name the pose model, or the person detector and the "
+            "pose model, with --detector-models."
+        )
+    return dict(zip(("pose_model", "detector_model"), reversed(files), strict=False))
