@@ -74,7 +74,7 @@ def default_body_file() -> Path:
     shipped = Path(__file__).parent / "data" / "default_body.npz"
     if shipped.is_file():  # in the installed extension; otherwise this is the repository
         return shipped
-    return Path(__file__).parents[1] / "regressor" / "smpl" / "data" / "default_body.npz"
+    return Path(__file__).resolve().parents[1] / "regressor" / "smpl" / "data" / "default_body.npz"
 
 
 def read_body(path: str | Path) -> BodyData:
