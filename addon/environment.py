@@ -1,7 +1,9 @@
 """Where the estimator's Python is. Without bpy, but for the place of the user's folder."""
 
+import functools
 import json
 import os
+import tomllib
 from pathlib import Path
 
 from . import estimator
@@ -69,3 +71,10 @@ def clone() -> Path | None:
     """The repository this add-on runs from, if it does."""
     root = repository_root()
     return root if (root / "regressor").is_dir() else None
+
+
+@functools.cache
+def version() -> str:
+    """This add-on's, which is the estimator's that comes with it."""
+    manifest = Path(__file__).with_name("blender_manifest.toml")
+    return tomllib.loads(manifest.read_text(encoding="utf-8"))["version"]
