@@ -275,8 +275,8 @@ Bip01_{L|R}_Toe0 Bip01_{L|R}_Foot ball toe foot
 DAZ = """
 hip - hips s:0.08 pelvis
 pelvis hip s:0.08 hips
-abdomenLower hip s:0.1 s:0.25 spine1
-abdomenUpper abdomenLower s:0.25 s:0.42
+abdomenLower hip s:0.1 s:0.25
+abdomenUpper abdomenLower s:0.25 s:0.42 spine1
 chestLower abdomenUpper s:0.42 s:0.68 spine2
 chestUpper chestLower s:0.68 neck spine3
 neckLower chestUpper neck neck>head:0.5 neck
