@@ -17,7 +17,7 @@ from pathlib import Path
 PYTHON_VARIABLE = "POSECAST_PYTHON"
 # What Blender sets for its own Python, and what would lead another one astray.
 _UNWANTED = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "PYTHONSTARTUP", "VIRTUAL_ENV")
-_GRACE_S = 0.4  # between the request to end and the end
+_GRACE_S = 0.3  # between the request to end and the end
 _LOG_TAIL = 8000  # bytes of the log that are read for its last lines
 
 

@@ -76,6 +76,7 @@ def start(job: Job) -> None:
     global _job, _log_file
     _job, _log_file = job, job.run.log
     _log.clear()
+    _say("Posecast is at work; Esc cancels")
     show(state="RUNNING", stage=STAGES["start"], fraction=-1.0, seconds_left=-1.0, message="")
     if bpy.app.background:
         _wait(job)
@@ -100,13 +101,18 @@ def end_now(*_) -> None:
         job.clear()
 
 
+def refuse(message: str) -> None:
+    """Says why no job was started; the log of an earlier one has nothing to do with it."""
+    global _log_file
+    _log_file = None
+    tell("FAILED", message)
+
+
 def tell(state: str, message: str) -> None:
-    """The last word of a job, or why none was started, in the panel and the status bar."""
+    """The last word of a job, in the panel and the status bar."""
     show(state=state, message=message, fraction=-1.0, seconds_left=-1.0)
+    _say(f"Posecast: {message}")
     if not bpy.app.background:
-        _status(f"Posecast: {message}")
-        if bpy.app.timers.is_registered(_clear_status):
-            bpy.app.timers.unregister(_clear_status)
         bpy.app.timers.register(_clear_status, first_interval=STATUS_S, persistent=True)
 
 
@@ -227,7 +233,10 @@ def _show_progress(job: Job) -> None:
         redraw()
     told = [r for r in job.run.poll() if r.get("stage") not in ("done", "error")]
     if told:
-        show(**_words(told[-1]))
+        words = _words(told[-1])
+        if words["stage"] != shown.stage:
+            _say(f"Posecast: {words['stage']} (Esc cancels)")
+        show(**words)
 
 
 def _words(record: dict) -> dict[str, str | float]:
@@ -262,6 +271,15 @@ def _wait(job: Job) -> None:
         if _job is job:
             end_now()
             show(state="IDLE", message=CANCELLED)
+
+
+def _say(text: str) -> None:
+    """Until something else is said: an earlier word's time is over now."""
+    if bpy.app.background:
+        return
+    if bpy.app.timers.is_registered(_clear_status):
+        bpy.app.timers.unregister(_clear_status)
+    _status(text)
 
 
 def _status(text: str | None) -> None:

@@ -32,7 +32,7 @@ class POSECAST_OT_estimate(Told, bpy.types.Operator):
         try:
             return begin(context)
         except TOLD as error:
-            job.tell("FAILED", str(error))
+            job.refuse(str(error))
             raise
 
 

@@ -28,7 +28,7 @@ class POSECAST_OT_look(Told, bpy.types.Operator):
         try:
             begin(context)
         except TOLD as error:
-            job.tell("FAILED", str(error))
+            job.refuse(str(error))
             raise
 
 
@@ -37,7 +37,7 @@ class POSECAST_OT_choose_person(Told, bpy.types.Operator):
 
     bl_idname = "posecast.choose_person"
     bl_label = "Choose Person"
-    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+    bl_options = {"UNDO", "INTERNAL"}
 
     number: IntProperty(name="Number", min=1, default=1)
 
