@@ -21,8 +21,9 @@ def user_folder() -> Path:
     """Where Posecast may keep files of its own; it needn't exist yet."""
     import bpy
 
-    if __package__.startswith("bl_ext."):
-        return Path(bpy.utils.extension_path_user(__package__))
+    package = __package__ or ""
+    if package.startswith("bl_ext."):
+        return Path(bpy.utils.extension_path_user(package))
     return Path(bpy.utils.user_resource("DATAFILES", path="posecast"))
 
 

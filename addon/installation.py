@@ -46,10 +46,10 @@ class Work:
         if self.stopping:
             return self._run is not None and not self._run.stopped()
         if self._run is not None:
-            self._look()
+            self._look(self._run)
             if self._run.running:
                 return True
-            self._keep_log()
+            self._keep_log(self._run)
         try:
             self._run = next(self._steps) if self._steps else None
         except StopIteration:
@@ -77,9 +77,9 @@ class Work:
         self.stage, self.detail, self.fraction = stage, "", number / of
         self._read, self._begun, self._step = 0, self.fraction, 1 / of
 
-    def _look(self) -> None:
+    def _look(self, run: Estimator) -> None:
         """Reads pip's new lines, to say what it is busy with."""
-        with suppress(OSError), self._run.log.open("rb") as file:
+        with suppress(OSError), run.log.open("rb") as file:
             file.seek(self._read)
             whole = file.read(65536).rpartition(b"\n")[0]
             self._read += len(whole) + 1 if whole else 0
@@ -94,14 +94,14 @@ class Work:
             self.detail = f"{found} packages found"
             self.fraction = self._begun + self._step * min(0.9, 0.9 * found / PACKAGES)
         elif verb == "Downloading":
-            name, size = re.match(r"(?:\S*/)?([A-Za-z0-9_.]+)\S*(.*)", rest).groups()
-            self.detail = f"Downloading {name}{size}"
+            file, _, size = rest.partition(" ")
+            self.detail = f"Downloading {file.rpartition('/')[2].partition('-')[0]} {size}"
         elif line.startswith("Installing collected packages"):
             self.detail = f"Unpacking {line.count(',') + 1} packages"
 
-    def _keep_log(self) -> None:
+    def _keep_log(self, run: Estimator) -> None:
         with suppress(OSError), self.log.open("a", encoding="utf-8") as log:
-            log.write(f"--- {self.stage}\n{self._run.log.read_text(errors='replace')}")
+            log.write(f"--- {self.stage}\n{run.log.read_text(errors='replace')}")
 
 
 def install(plan: Plan) -> Work:
