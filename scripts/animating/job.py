@@ -105,7 +105,9 @@ def obtain_motions(job: Job, options, folder: Path, console: Console) -> list[Pa
     if job.video is None:
         return [job.motion]
     wanted = {name: getattr(options, name) for name in ESTIMATOR_OPTIONS}
-    target = folder / (job.motion.name if job.motion else "motion.npz")
+    own = folder / "estimate"  # exports may have the same names
+    own.mkdir()
+    target = own / (job.motion.name if job.motion else "motion.npz")
     python = find_python(options.python, repository_root())
     with console.stage("estimate"):
         run = Estimator.estimate(python, job.video, target, wanted, folder, repository_root())

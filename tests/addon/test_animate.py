@@ -209,12 +209,12 @@ def test_several_videos(job):
         write_film(job.folder / f"{name}.mp4")
     status, said, errors = job.run(
         "one.mp4", "missing.mp4", "two.mp4", "--output", "out", "--body", "body.npz",
-        "--motion", "out/motions", "--json", fake="good",
+        "--motion", "out/motions", "--export", "amass", "--json", fake="good",
     )  # fmt: skip
     answer = json.loads(said.splitlines()[-1])
     assert status == 1 and len(answer["results"]) == 2 and len(answer["errors"]) == 1
     assert "missing.mp4" in answer["errors"][0]["video"] and "missing.mp4" in errors
-    assert job.made() == {"one.blend", "two.blend", "motions"}
+    assert job.made() == {"one.blend", "two.blend", "one.npz", "two.npz", "motions"}
     assert {path.name for path in (job.out / "motions").iterdir()} == {"one.npz", "two.npz"}
 
 
