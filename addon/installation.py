@@ -224,7 +224,7 @@ def succeeded(run: Estimator) -> bool:
 NETWORK = re.compile(
     "NewConnectionError|name resolution|Name or service not known|getaddrinfo failed|"
     "nodename nor servname|ConnectTimeoutError|ReadTimeoutError|Max retries exceeded|ProxyError|"
-    "Connection refused|Network is unreachable|Connection reset|IncompleteRead|SSLError"
+    "Connection refused|Network is unreachable|Connection reset|IncompleteRead"
 )
 
 
@@ -233,6 +233,11 @@ def reason(run: Estimator, plan: Plan) -> str:
     text = run.log.read_text(errors="replace")
     if re.search(r"No space left on device|Errno 28|not enough space", text):
         return f"The disk is full; make room for {plan.folder} and {AGAIN}."
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return (
+            "The packages can't be downloaded, because this network's certificate isn't trusted; "
+            f"name its file in the variable PIP_CERT, restart Blender and {AGAIN}."
+        )
     if NETWORK.search(text):
         return f"The packages can't be downloaded; see that the network is there, and {AGAIN}."
     if missing := re.search(r"No matching distribution found for ([^\s(]+)", text):

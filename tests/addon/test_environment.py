@@ -173,6 +173,7 @@ def test_end_waits_until_nothing_runs(fake, monkeypatch):
         ("no venv", "can't make environments"),
         ("pip says ERROR: [Errno 28] No space left on device", "disk is full; make room"),
         ("pip says WARNING: NewConnectionError(x)\nERROR: No matching", "network is there"),
+        ("pip says SSLError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]", "certificate isn't trusted"),
         ("pip says ERROR: No matching distribution found for torch==2.13.0", "package torch==2"),
         ("pip says ERROR: [Errno 13] Permission denied: '/x'", "can't be written"),
         ("pip says ERROR: Something else.\nmore", "failed: Something else; the log"),
