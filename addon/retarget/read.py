@@ -74,6 +74,18 @@ def read_body(source: bpy.types.Object, frames=None) -> tuple[Body, set[str]]:
     return _posed(source, at, quaternion_to_matrix(local), place), resting - {"pelvis"}
 
 
+def read_rest(source: bpy.types.Object) -> Body:
+    """The body at rest, as a motion of one frame. Raises RetargetError."""
+    _check_body(source)
+    return _posed(source, np.zeros(1), np.tile(np.eye(3), (1, len(JOINTS), 1, 1)), np.zeros((1, 3)))
+
+
+def _check_body(source: bpy.types.Object) -> None:
+    bones = source.data.bones.keys() if source and source.type == "ARMATURE" else ()
+    if not set(JOINTS) <= set(bones):
+        raise RetargetError("Choose a body that Posecast made as the source of the motion.")
+
+
 def _channels(curves, path: str, frames: np.ndarray, otherwise: tuple) -> np.ndarray:
     """(T, channels) of one property, from its keys where these are at `frames`."""
     columns = []
