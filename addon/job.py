@@ -36,6 +36,10 @@ LOADING = "Putting it into the scene"
 CANCELLED = "Cancelled; nothing was changed."
 
 
+class Failed(EstimatorError):
+    """A job that was waited for failed; the panel says so already."""
+
+
 @dataclass
 class Job:
     """`finish` gets the files that were made and what the estimator said; returns the last word.
@@ -72,7 +76,7 @@ def log_file() -> Path | None:
 
 
 def start(job: Job) -> None:
-    """Sees to `job` from now on. In background it returns when all is done, or raises its error."""
+    """Sees to `job` from now on. In background it returns when all is done, or raises Failed."""
     global _job, _log_file
     _job, _log_file = job, job.run.log
     _log.clear()
@@ -213,6 +217,7 @@ def _over(job: Job, state: str, message: str) -> None:
     global _job
     _job = None
     job.run.cancel()
+    job.run.note(f"{time.strftime('%H:%M:%S')} {message}")
     _keep_log(job)
     job.clear()
     tell(state, message)
@@ -228,15 +233,17 @@ def _keep_log(job: Job) -> None:
 
 def _show_progress(job: Job) -> None:
     shown = bpy.context.window_manager.posecast
-    if shown.show_log and (lines := job.run.log_lines(LOG_LINES)) != _log:
-        _log[:] = lines
-        redraw()
     told = [r for r in job.run.poll() if r.get("stage") not in ("done", "error")]
     if told:
         words = _words(told[-1])
-        if words["stage"] != shown.stage:
-            _say(f"Posecast: {words['stage']} (Esc cancels)")
+        if (stage := str(words["stage"])) != shown.stage:
+            _say(f"Posecast: {stage} (Esc cancels)")
+            if stage.partition(",")[0] != shown.stage.partition(",")[0]:
+                job.run.note(f"{time.strftime('%H:%M:%S')} {stage}")
         show(**words)
+    if shown.show_log and (lines := job.run.log_lines(LOG_LINES)) != _log:
+        _log[:] = lines
+        redraw()
 
 
 def _words(record: dict) -> dict[str, str | float]:
@@ -261,7 +268,7 @@ def _wait(job: Job) -> None:
         while _job is job:
             error = _attempt(job)
             if error is not None:
-                raise error if isinstance(error, TOLD) else EstimatorError(unforeseen(error))
+                raise Failed(bpy.context.window_manager.posecast.message) from error
             stage = bpy.context.window_manager.posecast.stage.partition(",")[0]
             if _job is job and stage != last:
                 last = stage

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import bpy
 from bpy.types import Context
 
-from .. import cache, environment, job, preferences, request, scene, video_info
+from .. import cache, choices, environment, job, preferences, request, scene, video_info
 from ..estimator import Estimator, EstimatorError
 from .base import TOLD, Told
 
@@ -31,6 +31,8 @@ class POSECAST_OT_estimate(Told, bpy.types.Operator):
     def run(self, context: Context) -> str | None:
         try:
             return begin(context)
+        except job.Failed:
+            raise
         except TOLD as error:
             job.refuse(str(error))
             raise
@@ -64,6 +66,8 @@ def begin(context: Context) -> str | None:
     seen = video_info.look(path)
     point = seen.point(settings.person_number) if seen else None
     options, files = request.options_of(settings, prefs, fps, point)
+    if settings.uao and choices.refinement_is_there("uao"):
+        options["uao"] = True
     python = environment.find_python(prefs.python)
     root = environment.user_folder() / "cache"
     name = cache.key(video, options | {"python": str(python)}, files)

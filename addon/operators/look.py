@@ -27,6 +27,8 @@ class POSECAST_OT_look(Told, bpy.types.Operator):
     def run(self, context: Context) -> str | None:
         try:
             begin(context)
+        except job.Failed:
+            raise
         except TOLD as error:
             job.refuse(str(error))
             raise
