@@ -36,7 +36,7 @@ LOADING = "Putting it into the scene"
 CANCELLED = "Cancelled; nothing was changed."
 
 
-class Failed(EstimatorError):
+class JobError(EstimatorError):
     """A job that was waited for failed; the panel says so already."""
 
 
@@ -76,7 +76,7 @@ def log_file() -> Path | None:
 
 
 def start(job: Job) -> None:
-    """Sees to `job` from now on. In background it returns when all is done, or raises Failed."""
+    """Sees to `job` from now on. In background it returns when all is done, or raises JobError."""
     global _job, _log_file
     _job, _log_file = job, job.run.log
     _log.clear()
@@ -268,7 +268,7 @@ def _wait(job: Job) -> None:
         while _job is job:
             error = _attempt(job)
             if error is not None:
-                raise Failed(bpy.context.window_manager.posecast.message) from error
+                raise JobError(bpy.context.window_manager.posecast.message) from error
             stage = bpy.context.window_manager.posecast.stage.partition(",")[0]
             if _job is job and stage != last:
                 last = stage

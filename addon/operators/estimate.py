@@ -31,7 +31,7 @@ class POSECAST_OT_estimate(Told, bpy.types.Operator):
     def run(self, context: Context) -> str | None:
         try:
             return begin(context)
-        except job.Failed:
+        except job.JobError:
             raise
         except TOLD as error:
             job.refuse(str(error))

@@ -27,7 +27,7 @@ class POSECAST_OT_look(Told, bpy.types.Operator):
     def run(self, context: Context) -> str | None:
         try:
             begin(context)
-        except job.Failed:
+        except job.JobError:
             raise
         except TOLD as error:
             job.refuse(str(error))

@@ -211,7 +211,7 @@ def test_what_ends_a_run_at_once(settings, tmp_path, monkeypatch, how):
 
 
 def test_an_error_that_nobody_thought_of_is_told_too(settings, tmp_path, monkeypatch):
-    found, seen = started(tmp_path, "good", monkeypatch)
+    found, _ = started(tmp_path, "good", monkeypatch)
     found.finish = lambda files, said: 1 / 0
     tick_until_over()
     assert shown().state == "FAILED" and "ZeroDivisionError" in shown().message

@@ -318,6 +318,21 @@ def stopped_by(name: str, act):
     note(name)
 
 
+def all_settings():
+    """Every sub-panel open."""
+    panels = importlib.import_module(f"{MODULE}.panels.estimate")
+    for cls in panels.CLASSES[1:]:
+        bpy.utils.unregister_class(cls)
+        cls.bl_options = set()
+        bpy.utils.register_class(cls)
+    choose_video(VIDEO)
+    settings().body = "SMPL"
+    yield from show_tab()
+    yield 3.0
+    yield ask("picture-0-settings")
+    found["methods"] = len(modules["choices"].methods(settings(), None))
+
+
 def left_running():
     """Leaves an estimator running; the test ends Blender from outside."""
     yield 1.0

@@ -109,6 +109,19 @@ def check_messages(messages: dict) -> None:
     assert messages["killed"][0] == "FAILED" and "SIGKILL" in messages["killed"][1]
 
 
+def test_all_settings_at_once(play, variables):
+    """Every sub-panel is drawn without an error, and the estimator's list has come."""
+    window = play("all_settings")
+    report = window.report(120)
+    assert "error" not in report, report["error"]
+    assert report["methods"] == 2 or "FAKE" not in variables
+    assert {name for name in report["calls"] if name.startswith("POSECAST_PT")} >= {
+        f"POSECAST_PT_{name}.draw"
+        for name in ("person", "part", "method", "refinement", "body", "camera")
+    }
+    assert "Traceback" not in window.log()
+
+
 @pytest.mark.parametrize("story", ["quits", "left_running"])
 def test_nothing_runs_on_without_blender(play, story):
     """Quit by the user, or killed so that it can't see to anything."""
