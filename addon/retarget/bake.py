@@ -8,7 +8,7 @@ import numpy as np
 from ..action import ensure_action, fcurves, scene_rate, write_keys
 from . import link
 from .channels import from_matrices, path_of, to_matrices
-from .decimate import kept_frames
+from .decimate import reduced
 from .feet import keep_feet as kept_feet
 from .helper import (
     RIGIFY_FK,
@@ -26,8 +26,8 @@ from .transfer import Wanted, standing, transfer
 
 @dataclass(frozen=True)
 class Baked:
-    """What was written: how many frames the motion has, which bones move, keys (of one channel)
-    before and after the reduction, the action's name, and whether the rig was evaluated frame by
+    """What was written: how many frames the motion has, how many bones move, how many keys (of a
+    bone's rotation, or of the travel) there were before and after the reduction, the action's name, and whether the rig was evaluated frame by
     frame because it has constraints or drivers of its own."""
 
     frames: int
@@ -69,12 +69,14 @@ def retarget(
     _check_travel(target, wanted)
     controls = has_mechanism(target, wanted.bones)
     local = _through_blender(target, wanted, body.frames) if controls else local_pose(target, rig, wanted)
-    kept = np.arange(len(body.frames))
+    kept = [np.arange(len(body.frames))] * (len(wanted.bones) + 1)
+    before = sum(map(len, kept))
     if tolerance_mm:
         kept = _reduced(target, rig, wanted, local, body.frames, controls, tolerance_mm * place.scale)
     action = _write(target, wanted, local, body.frames, kept, name or f"{target.name} {source.name}")
     bpy.context.view_layer.update()
-    return Baked(len(body.frames), len(wanted.bones), len(body.frames), len(kept), action, controls)
+    after = sum(map(len, kept))
+    return Baked(len(body.frames), len(wanted.bones), before, after, action, controls)
 
 
 def check_target(source: bpy.types.Object, target: bpy.types.Object) -> None:
@@ -230,12 +232,30 @@ def _assign(data, before: tuple) -> None:
 
 
 def _reduced(target, rig, wanted: Wanted, local, frames, controls: bool, bound_mm: float):
-    """(K,) indices of the frames that need keys."""
+    """Of each bone's rotation, and of the travel, the indices of the frames that need keys."""
     if controls:
         channels, joints = _skeleton_channels(wanted)
     else:
         channels, joints = _rig_channels(target, rig, wanted, local)
-    return kept_frames(frames, channels, joints, bound_mm / 1000)
+    # By a change of 1, a quaternion turns its bone by 2 rad, and angles by 1.
+    turns = [2.0 if values.shape[1] == 4 else 1.0 for values in channels[:-1]]
+    reaches = [turn * reach for turn, reach in zip(turns, _reaches(rig, wanted), strict=True)]
+    per_unit = np.cbrt(np.linalg.det(rig.world[:3, :3]))
+    reaches.append(1.0 if controls else per_unit)
+    return reduced(frames, channels, reaches, joints, bound_mm / 1000)
+
+
+def _reaches(rig: Rig, wanted: Wanted) -> list[float]:
+    """(M,) m, of each bone how far it is to the farthest mapped joint below it, or to its tail."""
+    scale = np.cbrt(np.linalg.det(rig.world[:3, :3]))
+    reaches = [rig.lengths[rig.index(bone)] * scale for bone in wanted.bones]
+    for at, parent in enumerate(wanted.parents()):
+        above = parent
+        while above >= 0:
+            far = np.linalg.norm(wanted.heads[at] - wanted.heads[above])
+            reaches[above] = max(reaches[above], far)
+            above = wanted.parents()[above]
+    return reaches
 
 
 def _rig_channels(target, rig: Rig, wanted: Wanted, local):
@@ -312,12 +332,9 @@ def _write(target, wanted: Wanted, local, frames, kept, name: str) -> str:
         mode = target.pose.bones[bone].rotation_mode
         path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].'
         values = from_matrices(local[at][:, :3, :3], mode)
-        # A bone that never moves needs one key, whatever the others need.
-        still = len(kept) < len(frames) and np.ptp(values, axis=0).max() < 1e-6
-        at_frames = kept[:1] if still else kept
-        write_keys(target, path + path_of(mode), frames[at_frames], values[at_frames], bone)
+        write_keys(target, path + path_of(mode), frames[kept[at]], values[kept[at]], bone)
         if wanted.joints[at] == "pelvis":
-            write_keys(target, path + "location", frames[kept], local[at][kept, :3, 3], bone)
+            write_keys(target, path + "location", frames[kept[-1]], local[at][kept[-1], :3, 3], bone)
     for bone in switch_to_fk(target):
         path = f'pose.bones["{bone}"]["{RIGIFY_FK[bone][0]}"]'
         write_keys(target, path, frames[:1], np.array([RIGIFY_FK[bone][1]]), bone)

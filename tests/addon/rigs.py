@@ -5,7 +5,7 @@ import re
 import bpy
 import numpy as np
 from mathutils import Matrix
-from rig_tables import TABLES
+from tests.addon.rig_tables import TABLES
 
 # A human of 1.7 m in T-pose, m: z up, facing -y, left is +x. Of what has sides, the left one.
 LANDMARKS = {
@@ -154,6 +154,7 @@ def place(point: np.ndarray, pose: str, legs: float, arms: float) -> np.ndarray:
 
 
 def _activate(armature: bpy.types.Object) -> None:
+    bpy.context.view_layer.update()  # an object just removed is still listed, as None
     for item in bpy.context.view_layer.objects:
         item.select_set(False)
     armature.select_set(True)

@@ -38,10 +38,7 @@ CHARACTERS = {
 @pytest.fixture(params=CHARACTERS)
 def character(scene, request):
     kind, how = CHARACTERS[request.param]
-    try:
-        return rigs.build(kind, **how), rigs.truth(kind)
-    except pytest.skip.Exception:
-        raise
+    return rigs.build(kind, **how), rigs.truth(kind)
 
 
 def source_of(scene, file: Path):
@@ -175,7 +172,7 @@ def test_reduced_keys_move_no_joint_further_than_allowed(scene, demo):
         bake.retarget(demo, target, bone_map)
         exact = [pose(target, frame) for frame in body.frames]
         said = bake.retarget(demo, target, bone_map, tolerance_mm=5)
-        assert said.keys < 0.7 * said.keys_before
+        assert said.keys < 0.5 * said.keys_before
         off = [
             np.linalg.norm(now[bone][:3, 3] - before[bone][:3, 3])
             for before, frame in zip(exact, body.frames, strict=True)
@@ -212,7 +209,20 @@ def test_what_was_there_before_stays(scene, demo):
     assert first.use_fake_user
     for bone in target.data.bones:
         assert np.array_equal(rest[bone.name], np.array(bone.matrix_local))
-    assert not any("Toe" in curve.data_path for curve in fcurves(target.animation_data.action))
+
+
+def test_toes_and_hands_are_left_alone_if_the_source_has_none(scene, tmp_path):
+    arrays = motion_arrays(10)
+    still = [3 * JOINTS.index(f"{side}_{end}") + axis for side in ("left", "right")
+             for end in ("foot", "hand") for axis in range(3)]
+    arrays["poses"][:, still] = 0
+    np.savez(tmp_path / "still.npz", **arrays)
+    target, bone_map = rigs.build("mixamo", roll_seed=2), rigs.truth("mixamo")
+    bake.retarget(source_of(scene, tmp_path / "still.npz"), target, bone_map)
+    paths = {curve.data_path for curve in fcurves(target.animation_data.action)}
+    keyed = {joint for joint, bone in bone_map.items() if any(f'"{bone}"' in path for path in paths)}
+    assert {"left_ankle", "right_wrist", "head"} <= keyed
+    assert not keyed & {"left_foot", "right_foot", "left_hand", "right_hand"}
 
 
 def test_linked_character_follows_and_is_let_go(character, demo):
@@ -283,9 +293,9 @@ def test_whatever_cant_be_is_told_in_one_sentence(scene, demo):
         bake.retarget(demo, target, bone_map)
     target.scale.x = 1
     bpy.context.view_layer.update()
-    demo.animation_data.action = None
-    with pytest.raises(RetargetError, match="no motion"):
-        bake.retarget(demo, target, bone_map)
     metarig = rigs.build("rigify_metarig")
     with pytest.raises(RetargetError, match="Generate Rig"):
         bake.retarget(demo, metarig, bone_map)
+    demo.animation_data.action = None
+    with pytest.raises(RetargetError, match="no motion"):
+        bake.retarget(demo, target, bone_map)
