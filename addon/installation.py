@@ -88,8 +88,9 @@ class Work:
 
     def _read_line(self, line: str) -> None:
         verb, _, rest = line.partition(" ")
-        if verb == "Collecting":
-            self._packages.add(re.split(r"[^\w.-]", rest)[0].lower())
+        if verb in ("Collecting", "Processing"):  # the latter from a folder on this machine
+            name = re.split(r"[^\w.]", rest.split(" ")[0].rpartition("/")[2])[0]
+            self._packages.add(name.lower())
             found = len(self._packages)
             self.detail = f"{found} packages found"
             self.fraction = self._begun + self._step * min(0.9, 0.9 * found / PACKAGES)

@@ -119,7 +119,7 @@ class POSECAST_AP_preferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        self._draw_estimator(layout.column(heading="Estimator"), context)
+        self._draw_estimator(layout, context)
         layout.separator()
         self._draw_models(layout)
         layout.separator()
@@ -134,7 +134,7 @@ class POSECAST_AP_preferences(bpy.types.AddonPreferences):
             self._draw_state(box, context)
         else:
             self._draw_work(box, work)
-        if self.show_log:
+        if self.show_log and (work or setup_job.log()):
             lines = (work or setup_job).lines(LOG_LINES)
             column = box.column(align=True)
             column.scale_y = 0.8
@@ -163,10 +163,10 @@ class POSECAST_AP_preferences(bpy.types.AddonPreferences):
         row = box.row()
         row.operator("posecast.set_up", icon="IMPORT")
         row.operator("posecast.check_setup", icon="VIEWZOOM")
-        row = box.row()
+        row = toggles(box)
         row.prop(self, "show_options", icon=arrow(self.show_options), emboss=False)
-        row.prop(self, "show_log", icon=arrow(self.show_log), emboss=False)
-        if self.show_log:
+        if last is not None:
+            row.prop(self, "show_log", icon=arrow(self.show_log), emboss=False)
             row.operator("posecast.open_setup_log", text="", icon="TEXT")
         if self.show_options:
             column = box.column()
@@ -178,8 +178,8 @@ class POSECAST_AP_preferences(bpy.types.AddonPreferences):
         row = box.row()
         row.progress(factor=work.fraction, text=work.stage)
         row.operator("posecast.cancel_setup", text="", icon="CANCEL")
-        row = box.row()
-        row.label(text=work.detail or " ")
+        row = toggles(box)
+        row.label(text=work.detail or "This may take some minutes.")
         row.prop(self, "show_log", icon=arrow(self.show_log), emboss=False)
 
     def _draw_models(self, layout: UILayout) -> None:
@@ -228,6 +228,14 @@ def at_hand(chosen: POSECAST_AP_preferences) -> tuple[str, str]:
     if mark and not chosen.python and mark.get("version") != environment.version():
         return "The estimator is of another version than this add-on; set it up again.", "ERROR"
     return f"The estimator's Python is {python}.", "CHECKMARK"
+
+
+def toggles(layout: UILayout) -> UILayout:
+    """A row for what opens more, beginning at the left."""
+    row = layout.row()
+    row.use_property_split = False
+    row.alignment = "LEFT"
+    return row
 
 
 def arrow(shown: bool) -> str:
