@@ -5,6 +5,7 @@ import re
 import bpy
 import numpy as np
 from mathutils import Matrix
+
 from tests.addon.rig_tables import TABLES
 
 # A human of 1.7 m in T-pose, m: z up, facing -y, left is +x. Of what has sides, the left one.
