@@ -151,7 +151,7 @@ def test_cancel_ends_all_that_was_started(fake, monkeypatch):
     wait_for(lambda: work.poll() and work.detail.startswith("Downloading torch (180.4 MB)"))
     work.stop()
     wait_for(lambda: not work.poll())
-    assert all(gone(int(pid)) for pid in pids.read_text().split())
+    wait_for(lambda: all(gone(int(pid)) for pid in pids.read_text().split()))
     assert environment.read_mark(fake.folder / environment.FOLDER) is None
     assert "Downloading" in work.lines(9)[-1]
 
@@ -161,7 +161,7 @@ def test_end_waits_until_nothing_runs(fake, monkeypatch):
     work, pids = installation.install(fake), fake.folder.parent / "pids"
     wait_for(lambda: work.poll() and pids.exists() and pids.read_text().strip())
     work.end()
-    assert all(gone(int(pid)) for pid in pids.read_text().split())
+    wait_for(lambda: all(gone(int(pid)) for pid in pids.read_text().split()))
 
 
 # Failing
