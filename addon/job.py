@@ -238,8 +238,8 @@ def _show_progress(job: Job) -> None:
         words = _words(told[-1])
         if (stage := str(words["stage"])) != shown.stage:
             _say(f"Posecast: {stage} (Esc cancels)")
-            if stage.partition(",")[0] != shown.stage.partition(",")[0]:
-                job.run.note(f"{time.strftime('%H:%M:%S')} {stage}")
+            if (begun := stage.partition(",")[0]) != shown.stage.partition(",")[0]:
+                job.run.note(f"{time.strftime('%H:%M:%S')} {begun}")
         show(**words)
     if shown.show_log and (lines := job.run.log_lines(LOG_LINES)) != _log:
         _log[:] = lines

@@ -330,7 +330,29 @@ def all_settings():
     yield from show_tab()
     yield 3.0
     yield ask("picture-0-settings")
+    for _ in range(2):  # the second picture takes the place of the first
+        press("posecast.look")
+        yield 0.3
+        yield idle
+        yield 0.5
+        note("look")
     found["methods"] = len(modules["choices"].methods(settings(), None))
+
+
+def tool_in_use():
+    """The result comes while the user moves the cube; Esc ends that, and not the job."""
+    yield 1.0
+    settings().video = VIDEO
+    press("posecast.estimate")
+    yield started
+    with view():
+        bpy.ops.transform.translate("INVOKE_DEFAULT", True)
+    yield lambda: "waits" in shown().stage or idle()
+    found["bodies_meanwhile"] = bodies()
+    yield ask("key-Escape")
+    yield idle
+    note("done")
+    found["bodies"] = bodies()
 
 
 def left_running():

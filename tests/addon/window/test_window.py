@@ -119,7 +119,15 @@ def test_all_settings_at_once(play, variables):
         f"POSECAST_PT_{name}.draw"
         for name in ("person", "part", "method", "refinement", "body", "camera")
     }
+    assert report["messages"]["look"][0] == "DONE", report["messages"]
     assert "Traceback" not in window.log()
+
+
+def test_a_tool_in_use_is_not_disturbed(play):
+    report = play("tool_in_use").report(120)
+    assert "error" not in report, report["error"]
+    assert report["bodies_meanwhile"] == 0 and report["bodies"] >= 1
+    assert report["messages"]["done"][0] == "DONE"
 
 
 @pytest.mark.parametrize("story", ["quits", "left_running"])
