@@ -144,6 +144,7 @@ class POSECAST_PG_settings(PropertyGroup):
     )
     bones: CollectionProperty(type=POSECAST_PG_bone)
     bones_index: IntProperty()
+    bones_problem: StringProperty()  # why the map gave no bones
     mode: EnumProperty(
         name="Mode",
         description="How the character follows",

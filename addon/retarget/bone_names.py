@@ -27,7 +27,7 @@ HELPERS = set(
     "hair skirt cloth eye jaw bust breast".split()
 )
 PREFIXES = re.compile(
-    r"^(?:.*:|def[-_]|cc_base_|valvebiped\.|bip\d*[ _]|biped[ _]|j_bip_|m_avg_)", re.I
+    r"^(?:.*:|def[-_]|cc_base_|(?:valvebiped\.)?bip\d*[ _]|biped[ _]|j_bip_|m_avg_)", re.I
 )
 WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\x00-\x7f]+")
 SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "左": "left", "右": "right",

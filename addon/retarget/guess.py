@@ -18,29 +18,43 @@ METARIG = (
 )
 
 
+NO_HUMANOID = (
+    "This armature doesn't look like a humanoid: no hips with both legs or both arms were found; "
+    "fill in the bones by hand, or choose another armature."
+)
+
+
 def guess(rig: Rig) -> BoneMap:
+    """The rig's bone map; raises RetargetError for a metarig and for what is no humanoid."""
+    found = partial_guess(rig)
+    if "pelvis" not in found or (set(LEGS) - set(found) and set(ARMS) - set(found)):
+        raise RetargetError(NO_HUMANOID)
+    return found
+
+
+def partial_guess(rig: Rig) -> BoneMap:
     """The map of the rig's kind if it is known; else by names, if they give whole limbs, else by
-    shape; what one leaves free the other fills in. Raises RetargetError for a metarig and where
-    there are no hips, or neither both legs nor both arms."""
+    shape; what one leaves free the other fills in. Raises RetargetError for a metarig."""
     if rig.metarig:
         raise RetargetError(METARIG)
     kind = recognise(rig)
-    known = next((family for family in FAMILIES if family.identifier == kind), None)
-    maps = [family_map(known, rig)] if known else []
-    named, shaped = by_names(rig), by_topology(rig)
-    whole = sides_agree(rig, named) and not set(LEGS + ARMS) - set(named)
-    maps += [named, shaped] if whole else [shaped, named]
-    found: BoneMap = {}
-    for one in maps[:1] if known else maps:
-        used = set(found.values())
-        found |= {joint: bone for joint, bone in one.items()
-                  if joint not in found and bone not in used}  # fmt: skip
-    if "pelvis" not in found or (set(LEGS) - set(found) and set(ARMS) - set(found)):
-        raise RetargetError(
-            "This armature doesn't look like a humanoid: no hips with both legs or both arms were "
-            "found; fill in the bones by hand, or choose another armature."
-        )
+    if kind is not None:
+        found = family_map(next(one for one in FAMILIES if one.identifier == kind), rig)
+    else:
+        named, shaped = by_names(rig), by_topology(rig)
+        whole = sides_agree(rig, named) and not set(LEGS + ARMS) - set(named)
+        found = _filled(named, shaped) if whole else _filled(shaped, named)
     return {joint: found[joint] for joint in JOINTS if joint in found}
+
+
+def _filled(first: BoneMap, second: BoneMap) -> BoneMap:
+    """The first map with what the second has besides; two spines aren't mixed."""
+    mixed = ("spine1", "spine2", "spine3") if "spine3" in first else ()
+    used = set(first.values())
+    more = {
+        joint: bone for joint, bone in second.items() if bone not in used and joint not in mixed
+    }
+    return more | first
 
 
 def recognise(rig: Rig) -> str | None:

@@ -186,7 +186,7 @@ def _arms(tree: Tree, reach: np.ndarray, sideways: np.ndarray, hips: float) -> l
         if tree.heads[parent, 2] < hips - LIKE * tree.size:
             continue
         ends = {
-            (bone, sign): max(tree.below[bone], key=lambda end: sign * reach[end])  # noqa: B023
+            (bone, sign): max(tree.below[bone], key=lambda end: sign * reach[end])
             for bone in siblings
             for sign in (1, -1)
         }

@@ -181,7 +181,8 @@ def _rigify(generate: bool, scale: float, size: float) -> bpy.types.Object:
 
 # spine_fk and spine_fk.001 turn about their upper ends: they would swing the hips off `torso`.
 RIGIFY = {
-    "pelvis": "torso", "spine2": "spine_fk.002", "spine3": "spine_fk.003", "neck": "neck", "head": "head",
+    "pelvis": "torso", "spine2": "spine_fk.002", "spine3": "spine_fk.003",
+    "neck": "neck", "head": "head",
     "left_collar": "shoulder.L", "right_collar": "shoulder.R",
     "left_shoulder": "upper_arm_fk.L", "right_shoulder": "upper_arm_fk.R",
     "left_elbow": "forearm_fk.L", "right_elbow": "forearm_fk.R",
