@@ -12,7 +12,8 @@ from console import Console, silenced
 from addon import body, export, preview
 from addon.estimator import Estimator, find_python, repository_root
 from addon.motion_file import Motion, read_motion
-from addon.scene import build
+from addon.results import active_action
+from addon.scene import Placing, place
 from animating.character import append_character, retarget, split_target
 from animating.files import JobError, prepare_folder, publish, remove_empty, save
 from animating.options import Job
@@ -36,7 +37,7 @@ def run(job: Job, options, console: Console) -> dict:
         motions = [read_motion(file) for file in motion_files]
         data = body_data(options, folder)
         with silenced(folder / "blender.log") if not options.debug else nullcontext():
-            files = make_files(job, options, motions, data, folder, probe, console)
+            files = make_files(job, options, motions, motion_files, data, folder, probe, console)
         if job.video and job.motion:
             files += [(file, job.motion.with_name(file.name)) for file in motion_files]
         publish(files)
@@ -152,13 +153,15 @@ def body_data(options, folder: Path) -> body.BodyData:
     return body.read_body(file)
 
 
-def make_files(job: Job, options, motions, data, folder: Path, probe, console) -> list[tuple]:
+def make_files(
+    job: Job, options, motions, motion_files, data, folder: Path, probe, console
+) -> list[tuple]:
     """Makes everything in `folder`; pairs of (file made, where it belongs)."""
     video = job.video or options.background
     with console.stage("build"):
         bpy.ops.wm.read_factory_settings(use_empty=True)
         scene = bpy.context.scene
-        bodies, clip_start = build(scene, motions, data, video)
+        bodies, clip_start = place(scene, motions, data, video, Placing(), motion_files)
     character = moved_character(options, bodies, scene, console) if options.target else None
     files = []
     for name in options.export:
@@ -168,6 +171,7 @@ def make_files(job: Job, options, motions, data, folder: Path, probe, console) -
             items = bodies if of_body else [(character, *export.meshes_of(character))]
             written = export.export(name, items, folder / job.output.stem, scene)
             files += [(file, job.output.with_name(file.name)) for file in written]
+    name_motions(job, [armature for armature, _ in bodies])
     with console.stage("save"), hidden(bodies if character is not None else []):
         made = folder / job.output.name
         save(made, job.output.parent)
@@ -193,6 +197,15 @@ def moved_character(options, bodies: list[tuple], scene, console: Console) -> bp
         retarget(bodies[0][0], character, options)
         scene.frame_set(scene.frame_start)
     return character
+
+
+def name_motions(job: Job, armatures: list[bpy.types.Object]) -> None:
+    """The .blend names the Motion files where they will lie; those that aren't kept it doesn't."""
+    for armature in armatures:
+        for item in (armature, active_action(armature)):
+            made = Path(item["posecast_motion"])
+            kept = job.motion.with_name(made.name) if job.motion else ""
+            item["posecast_motion"] = str(kept)
 
 
 @contextmanager

@@ -231,12 +231,26 @@ def test_wrong_use_of_several_videos_and_targets(job, words, told):
     assert status == 2 and told in errors and job.made() == set()
 
 
+MAP = {"pelvis": "hips", "spine1": "spine", "left_hip": "thigh.L", "right_hip": "thigh.R"}
+MAP |= {"left_knee": "shin.L", "right_knee": "shin.R"}
+
+
 def character_file(folder: Path) -> Path:
     """A .blend with a character, its mesh, and what isn't its."""
     from tests.addon.test_export import made_character
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    made_character()
+    armature, _ = made_character()
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = armature.data.edit_bones
+    for side, x in (("L", 9), ("R", -9)):
+        parent = bones["hips"]
+        for name, high, low in (("thigh", 88, 48), ("shin", 48, 8)):
+            bone = bones.new(f"{name}.{side}")
+            bone.head, bone.tail, bone.parent = (x, high, 0), (x, low, 0), parent
+            parent = bone
+    bpy.ops.object.mode_set(mode="OBJECT")
     bpy.context.scene.collection.objects.link(bpy.data.objects.new("lamp", None))
     file = folder / "character.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(file))
@@ -246,7 +260,7 @@ def character_file(folder: Path) -> Path:
 def test_a_character_moves_too(job):
     pytest.importorskip("addon.retarget.bake")
     file = character_file(job.folder)
-    (job.folder / "map.json").write_text(json.dumps({"pelvis": "hips", "spine1": "spine"}))
+    (job.folder / "map.json").write_text(json.dumps(MAP))
     status, _, errors = job.run(
         *WORDS, "--motion", "motion.npz", "--target", f"{file.name}:hero", "--map", "map.json",
         "--no-feet", "--export", "glb,amass",
