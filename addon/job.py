@@ -137,14 +137,14 @@ def redraw() -> None:
                         region.tag_redraw()
 
 
-def in_view():
-    """A context with a window and a 3D view, which a timer's has not."""
-    for window in bpy.context.window_manager.windows:
+def in_view(scene: str = ""):
+    """A context with a window and a 3D view, which a timer's has not; of this scene if it can."""
+    windows = sorted(bpy.context.window_manager.windows, key=lambda w: w.scene.name != scene)
+    for window in windows:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 region = next(region for region in area.regions if region.type == "WINDOW")
                 return bpy.context.temp_override(window=window, area=area, region=region)
-    windows = bpy.context.window_manager.windows
     return bpy.context.temp_override(window=windows[0] if windows else None)
 
 
@@ -314,7 +314,9 @@ def unregister() -> None:
     bpy.app.handlers.load_pre.remove(_before_loading)
     if bpy.app.background:
         return
-    _status(None)
+    if bpy.app.timers.is_registered(_clear_status):
+        # Only where there is a text: 4.3 can crash here when it quits with a second window open.
+        _status(None)
     for timer in (_tick, _clear_status):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)
