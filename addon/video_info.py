@@ -75,7 +75,9 @@ def read(video: str) -> VideoInfo | str | None:
     if not video:
         return None
     found = _infos[video] = _read(Path(video))
-    if isinstance(found, VideoInfo) and _previews is not None and video not in _previews:
+    if isinstance(found, VideoInfo) and _previews is not None:
+        if video in _previews:  # the file may be another by now
+            del _previews[video]
         _previews.load(video, video, "MOVIE")  # made when it is first drawn, in the background
     return found
 

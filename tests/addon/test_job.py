@@ -63,9 +63,18 @@ def test_the_same_again_is_there_at_once(settings, monkeypatch):
     bpy.ops.posecast.estimate()
     monkeypatch.setenv("FAKE", "fails")
     assert bpy.ops.posecast.estimate() == {"FINISHED"}
-    assert shown().message == "All seen. From an earlier run with the same settings."
+    assert "All seen. From an earlier run with the same settings." in shown().message
+    assert "Blender can't read the video" in shown().message, "it is no film"
     settings.smooth = 0.1
     assert "No person was found" in refused(bpy.ops.posecast.estimate)
+
+
+def test_a_damaged_result_is_made_anew(settings, tmp_path):
+    bpy.ops.posecast.estimate()
+    (file,) = (tmp_path / "user/cache/runs").glob("*/*.npz")
+    file.write_bytes(b"damaged")
+    bpy.ops.posecast.estimate()
+    assert "It took" in shown().message and file.stat().st_size > 100
 
 
 def test_several_people(settings, monkeypatch):
