@@ -1,7 +1,7 @@
 """How long 10,000 frames take to get onto a character, bake included.
 
-    python scripts/benchmark_retarget.py [--frames 10000]      with bpy installed, or
-    blender -b -P scripts/benchmark_retarget.py -- [--frames 10000]
+python scripts/benchmark_retarget.py [--frames 10000]      with bpy installed, or
+blender -b -P scripts/benchmark_retarget.py -- [--frames 10000]
 """
 
 import argparse

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ..action import ensure_action, fcurves, scene_rate, write_keys
+from ..action import ensure_action, scene_rate, write_keys
 from . import link
 from .channels import from_matrices, path_of, to_matrices
 from .decimate import reduced
@@ -26,9 +26,9 @@ from .transfer import Wanted, standing, transfer
 
 @dataclass(frozen=True)
 class Baked:
-    """What was written: how many frames the motion has, how many bones move, how many keys (of a
-    bone's rotation, or of the travel) there were before and after the reduction, the action's name, and whether the rig was evaluated frame by
-    frame because it has constraints or drivers of its own."""
+    """What was written: how many frames the motion has, how many bones move, and how many keys (of
+    a bone's rotation, or of the travel) there were before and after the reduction; the action's
+    name; controls: the rig has constraints or drivers and was evaluated frame by frame."""
 
     frames: int
     bones: int
@@ -68,12 +68,20 @@ def retarget(
     wanted = wanted.without(resting & {"left_foot", "right_foot", "left_hand", "right_hand"})
     _check_travel(target, wanted)
     controls = has_mechanism(target, wanted.bones)
-    local = _through_blender(target, wanted, body.frames) if controls else local_pose(target, rig, wanted)
+    local = (
+        _through_blender(target, wanted, body.frames)
+        if controls
+        else local_pose(target, rig, wanted)
+    )
     kept = [np.arange(len(body.frames))] * (len(wanted.bones) + 1)
     before = sum(map(len, kept))
     if tolerance_mm:
-        kept = _reduced(target, rig, wanted, local, body.frames, controls, tolerance_mm * place.scale)
-    action = _write(target, wanted, local, body.frames, kept, name or f"{target.name} {source.name}")
+        kept = _reduced(
+            target, rig, wanted, local, body.frames, controls, tolerance_mm * place.scale
+        )
+    action = _write(
+        target, wanted, local, body.frames, kept, name or f"{target.name} {source.name}"
+    )
     bpy.context.view_layer.update()
     after = sum(map(len, kept))
     return Baked(len(body.frames), len(wanted.bones), before, after, action, controls)
@@ -85,7 +93,9 @@ def check_target(source: bpy.types.Object, target: bpy.types.Object) -> None:
         raise RetargetError("Choose the character's armature.")
     if target is source:
         raise RetargetError("The character is the body itself; choose another armature.")
-    if target.library is not None or (target.override_library and target.override_library.is_system_override):
+    if target.library is not None or (
+        target.override_library and target.override_library.is_system_override
+    ):
         raise RetargetError(
             f"{target.name} is linked from another file; make a library override of it first."
         )
@@ -186,7 +196,7 @@ def _through_blender(target, wanted: Wanted, frames: np.ndarray) -> list[np.ndar
     """
     eye = np.eye(4)
     scene, window_scene = bpy.data.scenes.new("Posecast bake"), bpy.context.scene
-    helper = make_helper("Posecast bake", {bone: (eye, None) for bone in wanted.bones})
+    helper = make_helper("Posecast bake", dict.fromkeys(wanted.bones, (eye, None)))
     data = target.animation_data
     before = _assigned(data) if data else (None, None)
     if data:
@@ -261,9 +271,7 @@ def _reaches(rig: Rig, wanted: Wanted) -> list[float]:
 def _rig_channels(target, rig: Rig, wanted: Wanted, local):
     """The channels as they're keyed, and the joints that follow from them through the rig."""
     modes = [target.pose.bones[bone].rotation_mode for bone in wanted.bones]
-    channels = [
-        from_matrices(own[:, :3, :3], mode) for own, mode in zip(local, modes, strict=True)
-    ]
+    channels = [from_matrices(own[:, :3, :3], mode) for own, mode in zip(local, modes, strict=True)]
     channels.append(local[wanted.column("pelvis")][:, :3, 3])
     needed = list(_needed(rig, wanted.bones))
     still = {
@@ -334,7 +342,9 @@ def _write(target, wanted: Wanted, local, frames, kept, name: str) -> str:
         values = from_matrices(local[at][:, :3, :3], mode)
         write_keys(target, path + path_of(mode), frames[kept[at]], values[kept[at]], bone)
         if wanted.joints[at] == "pelvis":
-            write_keys(target, path + "location", frames[kept[-1]], local[at][kept[-1], :3, 3], bone)
+            write_keys(
+                target, path + "location", frames[kept[-1]], local[at][kept[-1], :3, 3], bone
+            )
     for bone in switch_to_fk(target):
         path = f'pose.bones["{bone}"]["{RIGIFY_FK[bone][0]}"]'
         write_keys(target, path, frames[:1], np.array([RIGIFY_FK[bone][1]]), bone)

@@ -1,8 +1,8 @@
 """Fewer keys, with a bound on how far any joint may be moved by that. Without bpy.
 
-Between two keys Blender goes straight, channel by channel (and makes quaternions unit ones); so does
-the evaluation here. First each bone is reduced by itself, to a share of the bound; then keys are put
-back where the joints of the whole body are still off by more than the bound.
+Between two keys Blender goes straight, channel by channel (and makes quaternions unit ones); so
+does the evaluation here. First each bone is reduced by itself, to a share of the bound; then keys
+are put back where the joints of the whole body are still off by more than the bound.
 """
 
 from collections.abc import Callable

@@ -20,7 +20,7 @@ LOW_M = 0.05  # over the lowest that the ankle goes
 def keep_feet(
     wanted: Wanted, body: Body, place: Standing, contacts: np.ndarray | None, fps: float
 ) -> Wanted:
-    """The legs bent where a foot stands: contacts (T, 2), left and right, or None to look for it."""
+    """The legs bent where a foot stands: contacts (T, 2), left and right, or None to look."""
     standing = find_contacts(body, fps) if contacts is None else contacts.astype(bool)
     rotations = wanted.rotations.copy()
     for side, stands in zip(("left", "right"), standing.T, strict=True):
@@ -57,11 +57,11 @@ def ease(stands: np.ndarray, times: np.ndarray) -> np.ndarray:
 
 
 def _bent(wanted: Wanted, body: Body, leg: list[str], goal: np.ndarray, weight: np.ndarray):
-    """(T, 3, 3) rotations of thigh and shin that bring the ankle to `goal` as far as weight (T,)."""
+    """(T, 3, 3) rotations of thigh and shin that bring the ankle to `goal`, by weight (T,)."""
     thigh, shin = wanted.segment(leg[0], leg[1]), wanted.segment(leg[1], leg[2])
     hips = hip_places(wanted, leg[0])
     own = thigh + shin
-    upper, lower = np.linalg.norm(thigh[0]), np.linalg.norm(shin[0])
+    upper, lower = float(np.linalg.norm(thigh[0])), float(np.linalg.norm(shin[0]))
     way = own + weight[:, None] * (goal - hips - own)
     asked = np.linalg.norm(way, axis=1)
     before = np.linalg.norm(own, axis=1)
@@ -98,4 +98,4 @@ def soft_reach(asked: np.ndarray, most: float) -> np.ndarray:
 
 def _forward(body: Body) -> np.ndarray:
     """(3,) where the body looks at rest."""
-    return -frame_of(dict(zip(JOINTS, body.rest, strict=True)))[:, 1]
+    return -frame_of(body.places())[:, 1]

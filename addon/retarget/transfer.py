@@ -1,9 +1,9 @@
 """How a character's bones have to turn in the world to move as an SMPL body does. Without bpy.
 
 A bone's wanted rotation is (source pose x source rest^-1) x alignment x facing x target rest. The
-facing turns the character at rest to where SMPL looks, the alignment turns its arms and legs at rest
-onto SMPL's, so that neither an A-pose nor a bone's roll or axis matters. The trunk, the collars, the
-head and the soles are taken as they rest: they're upright or flat there in every character.
+facing turns the character at rest to where SMPL looks, the alignment turns its arms and legs onto
+SMPL's, so that neither an A-pose nor a bone's roll or axis matters. The trunk, the collars, the
+head and the soles are taken as they rest: upright or flat in every character.
 """
 
 from dataclasses import dataclass, replace
@@ -44,6 +44,10 @@ class Body:
     turns: np.ndarray
     joints: np.ndarray
     origin: np.ndarray
+
+    def places(self) -> dict[str, np.ndarray]:
+        """(3,) of each joint at rest."""
+        return {str(joint): place for joint, place in zip(JOINTS, self.rest, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def transfer(body: Body, rig: Rig, bone_map: BoneMap) -> Wanted:
     rest = rig.world[:3, :3] / scale @ unit_axes(rig.rest[indices, :3, :3])
     heads = world_heads(rig)[indices]
     places = dict(zip(order, heads, strict=True))
-    axes = frame_of(dict(zip(JOINTS, body.rest, strict=True))) @ frame_of(places).T
+    axes = frame_of(body.places()) @ frame_of(places).T
     turned = _alignments(body, rig, bone_map, places, axes)
     rotations = np.stack(
         [
@@ -143,7 +147,7 @@ def check_map(rig: Rig, bone_map: BoneMap) -> None:
 
 
 def world_scale(rig: Rig) -> float:
-    """Metres per unit of the armature; raises RetargetError for a scale of zero or a mirrored one."""
+    """Metres per unit of the armature; raises RetargetError for a scale of zero or below."""
     volume = float(np.linalg.det(rig.world[:3, :3]))
     if not np.isfinite(volume) or abs(volume) < 1e-18:
         raise RetargetError("The character's scale has a zero; give it one that isn't.")
@@ -216,7 +220,7 @@ def _alignments(body: Body, rig: Rig, bone_map: BoneMap, places, axes) -> dict[s
     """Of each mapped joint (3, 3), what turns its limb at rest, once it faces as the body, onto
     the body's. A limb starts from its parent's, so that an elbow or a knee that is bent at rest
     straightens about its own hinge."""
-    rest = dict(zip(JOINTS, body.rest, strict=True))
+    rest = body.places()
     found: dict[str, np.ndarray] = {}
     for joint, parent in zip(JOINTS, PARENTS, strict=True):
         limb = joint.endswith(("knee", "elbow", "wrist", "foot", "_hand"))
@@ -248,9 +252,9 @@ def _segment(rig: Rig, bone_map: BoneMap, places, joint: str):
     return end, None
 
 
-def _own_direction(rig: Rig, bone: str) -> np.ndarray | None:
+def _own_direction(rig: Rig, bone: str) -> np.ndarray:
     direction = rig.world[:3, :3] @ rig.rest[rig.index(bone), :3, 1]
-    return direction if np.linalg.norm(direction) > 0 else None
+    return direction
 
 
 def _to_children(rig: Rig, bone: str) -> np.ndarray | None:
@@ -300,7 +304,7 @@ class Standing:
 
 def standing(body: Body, rig: Rig, wanted: Wanted) -> Standing:
     """Where the character is to be when the body is somewhere, so that its feet reach the floor."""
-    rest = dict(zip(JOINTS, body.rest, strict=True))
+    rest = body.places()
     places = dict(zip(wanted.joints, wanted.heads, strict=True))
     ours, theirs = leg_length(rest), leg_length(places)
     if ours is None or theirs is None:
@@ -341,7 +345,7 @@ def _extent(rest: dict, places: dict) -> tuple[float, float]:
 
 def _pelvis_place(body: Body, rig: Rig, wanted: Wanted) -> np.ndarray:
     """(T, 3) m: so that the middle between the hip joints is where the body has its own, scaled."""
-    source = dict(zip(JOINTS, np.moveaxis(body.joints, 1, 0), strict=True))
+    source = {str(name): body.joints[:, at] for at, name in enumerate(JOINTS)}
     places = dict(zip(wanted.joints, wanted.heads, strict=True))
     both = "left_hip" in places and "right_hip" in places
     middle = _middle(source, "hip", "pelvis") if both else source["pelvis"]

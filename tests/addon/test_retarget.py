@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tests.addon.bodies import motion_arrays, upright
 
 bpy = pytest.importorskip("bpy", reason="Blender's Python module is not installed")
-
 
 
 from addon import body as bodies_module  # noqa: E402
@@ -26,7 +26,10 @@ DEMO = Path(__file__).parents[2] / "demo" / "demo_truth.npz"
 # kind, and how it stands in the file
 CHARACTERS = {
     "mixamo": ("mixamo", {}),
-    "mixamo A, rolled, as FBX": ("mixamo", {"pose": "A", "roll_seed": 1, "scale": 0.01, "axis": "Y"}),
+    "mixamo A, rolled, as FBX": (
+        "mixamo",
+        {"pose": "A", "roll_seed": 1, "scale": 0.01, "axis": "Y"},
+    ),
     "mpfb A": ("mpfb", {"pose": "A", "roll_seed": 2}),
     "unreal A, looks aside": ("unreal", {"pose": "A", "roll_seed": 3, "facing": 90.0}),
     "vrm, huge": ("vrm", {"roll_seed": 4, "scale": 100.0, "legs": 1.2, "arms": 0.8}),
@@ -84,7 +87,9 @@ def worst_direction(body, target, bone_map, limbs) -> float:
         for start, end in limbs.items():
             if start in bone_map and end in bone_map:
                 theirs = posed[bone_map[end]][:3, 3] - posed[bone_map[start]][:3, 3]
-                ours = body.joints[index, JOINTS.index(end)] - body.joints[index, JOINTS.index(start)]
+                ours = (
+                    body.joints[index, JOINTS.index(end)] - body.joints[index, JOINTS.index(start)]
+                )
                 cosine = theirs @ ours / np.linalg.norm(theirs) / np.linalg.norm(ours)
                 worst = max(worst, np.degrees(np.arccos(np.clip(cosine, -1, 1))))
     return worst
@@ -124,7 +129,7 @@ def test_bones_turn_with_the_body_and_dont_twist(character, random_poses):
             vector = np.array(
                 [moved[2, 1] - moved[1, 2], moved[0, 2] - moved[2, 0], moved[1, 0] - moved[0, 1]]
             )
-            along = {"s": 0, "e": 0, "w": 0, "h": 2, "k": 2}.get(joint.split("_")[-1][0], None)
+            along = {"s": 0, "e": 0, "w": 0, "h": 2, "k": 2}.get(joint.split("_")[-1][0])
             if "_" in joint and along is not None and not joint.endswith("collar"):
                 share = vector[along] / max(np.linalg.norm(vector), 1e-9)
                 assert abs(left * share) < 8, joint
@@ -159,7 +164,9 @@ def test_feet_stand_where_the_bodys_do(character, demo):
         previous = now
     assert contacts.any()
     assert slid < 1.02 * theirs + 0.002 * place.scale
-    arms = {start: end for start, end in LIMBS.items() if "hip" not in start and "knee" not in start}
+    arms = {
+        start: end for start, end in LIMBS.items() if "hip" not in start and "knee" not in start
+    }
     assert worst_direction(body, target, bone_map, arms) < 1.0
 
 
@@ -213,14 +220,20 @@ def test_what_was_there_before_stays(scene, demo):
 
 def test_toes_and_hands_are_left_alone_if_the_source_has_none(scene, tmp_path):
     arrays = motion_arrays(10)
-    still = [3 * JOINTS.index(f"{side}_{end}") + axis for side in ("left", "right")
-             for end in ("foot", "hand") for axis in range(3)]
+    still = [
+        3 * JOINTS.index(f"{side}_{end}") + axis
+        for side in ("left", "right")
+        for end in ("foot", "hand")
+        for axis in range(3)
+    ]
     arrays["poses"][:, still] = 0
     np.savez(tmp_path / "still.npz", **arrays)
     target, bone_map = rigs.build("mixamo", roll_seed=2), rigs.truth("mixamo")
     bake.retarget(source_of(scene, tmp_path / "still.npz"), target, bone_map)
     paths = {curve.data_path for curve in fcurves(target.animation_data.action)}
-    keyed = {joint for joint, bone in bone_map.items() if any(f'"{bone}"' in path for path in paths)}
+    keyed = {
+        joint for joint, bone in bone_map.items() if any(f'"{bone}"' in path for path in paths)
+    }
     assert {"left_ankle", "right_wrist", "head"} <= keyed
     assert not keyed & {"left_foot", "right_foot", "left_hand", "right_hand"}
 
@@ -244,7 +257,10 @@ def test_linked_character_follows_and_is_let_go(character, demo):
     for bone in target.pose.bones:
         assert np.allclose(before[bone.name], np.array(bone.matrix_basis))
     again = pose(target, 1)
-    assert max(np.abs(again[name] - posed[name]).max() for name in posed) < 1e-4 * target.scale.x + 1e-5
+    assert (
+        max(np.abs(again[name] - posed[name]).max() for name in posed)
+        < 1e-4 * target.scale.x + 1e-5
+    )
 
 
 def test_baking_a_linked_character_ends_the_link(scene, demo):
