@@ -181,7 +181,9 @@ def set_betas(armature: bpy.types.Object, mesh: bpy.types.Object | None, betas: 
 
     Its actions are for another pelvis then; `shape.reshape` sees to them too.
     """
-    for index, value in enumerate(betas) if mesh is not None else ():
+    for index, value in enumerate(betas):
+        if mesh is None:
+            break  # the user took it away
         mesh.data.shape_keys.key_blocks[f"Shape{index:03d}"].value = value
     template = np.array(armature.data["posecast_joints"]).reshape(-1, 3)
     directions = np.array(armature.data["posecast_joint_directions"]).reshape(-1, 3, BETAS)

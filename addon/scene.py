@@ -123,12 +123,13 @@ def place(
     everything = np.concatenate(keyed)
     if how.rate == "VIDEO":
         set_scene_range(scene, everything)
-    if motions[longest].camera is not None:
+    seen = motions[longest].camera
+    if seen is not None:
         timing = Timing(clip_start, start, fps, movie_fps, int(np.ceil(everything.max())))
         armatures = [armature for armature, _ in bodies]
-        camera = _camera(scene, motions[longest].camera, collection, keyed[longest], armatures)
+        camera = _camera(scene, seen, collection, keyed[longest], armatures)
         if video is not None:
-            add_video(camera, video, motions[longest].camera.image_size, timing)
+            add_video(camera, video, seen.image_size, timing)
         if how.rate == "VIDEO" or scene.camera is None:
             look_through(scene, camera)
     scene.frame_set(scene.frame_start if how.rate == "VIDEO" else scene.frame_current)

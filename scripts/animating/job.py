@@ -104,7 +104,7 @@ def prepare_folders(job: Job) -> list[Path]:
 def obtain_motions(job: Job, options, folder: Path, console: Console) -> list[Path]:
     """The Motion files that the estimator makes of the video, or the one that was given."""
     if job.video is None:
-        return [job.motion]
+        return [job.motion] if job.motion else []
     wanted = {name: getattr(options, name) for name in ESTIMATOR_OPTIONS}
     own = folder / "estimate"  # exports may have the same names
     own.mkdir()
@@ -202,7 +202,7 @@ def moved_character(options, bodies: list[tuple], scene, console: Console) -> bp
 def name_motions(job: Job, armatures: list[bpy.types.Object]) -> None:
     """The .blend names the Motion files where they will lie; those that aren't kept it doesn't."""
     for armature in armatures:
-        for item in (armature, active_action(armature)):
+        for item in filter(None, (armature, active_action(armature))):
             made = Path(item["posecast_motion"])
             kept = job.motion.with_name(made.name) if job.motion else ""
             item["posecast_motion"] = str(kept)

@@ -101,12 +101,12 @@ def _jobs(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[
         if twice := {stem for stem in stems if stems.count(stem) > 1}:
             parser.error(f"two videos are called {min(twice)}; give them different names")
     if not videos:
-        output = _place(options.output, ".blend", options.motion.stem)
+        output = file_in(options.output, ".blend", options.motion.stem)
         return [Job(None, output, options.motion, _place(options.preview, ".mp4", output.stem))]
     return [
         Job(
             video,
-            _place(options.output, ".blend", video.stem),
+            file_in(options.output, ".blend", video.stem),
             _place(options.motion, ".npz", video.stem),
             _place(options.preview, ".mp4", video.stem),
         )
@@ -114,8 +114,10 @@ def _jobs(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[
     ]
 
 
-def _place(path: Path | None, suffix: str, stem: str) -> Path | None:
+def file_in(path: Path, suffix: str, stem: str) -> Path:
     """`path` itself if it is a file's, else the file of this stem in it."""
-    if path is None or path.suffix.lower() == suffix:
-        return path
-    return path / f"{stem}{suffix}"
+    return path if path.suffix.lower() == suffix else path / f"{stem}{suffix}"
+
+
+def _place(path: Path | None, suffix: str, stem: str) -> Path | None:
+    return path and file_in(path, suffix, stem)
