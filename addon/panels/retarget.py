@@ -10,19 +10,12 @@ ROWS = 8
 
 
 class POSECAST_UL_bones(UIList):
-    """A joint, the bone that follows it, and a button that takes the active bone."""
+    """A joint and the bone that follows it."""
 
     def draw_item(self, context, layout, data, item, icon, active_data, active_property) -> None:
-        split = layout.split(factor=0.38)
+        split = layout.split(factor=0.31)
         split.label(text=rows.label(item.joint))
-        row = split.row(align=True)
-        target = data.target
-        row.alert = bool(item.bone) and target is not None and item.bone not in target.data.bones
-        if target is None:
-            row.label(text=item.bone)
-        else:
-            row.prop_search(item, "bone", target.data, "bones", text="", icon="BONE_DATA")
-        row.operator("posecast.pick_bone", text="", icon="EYEDROPPER").joint = item.joint
+        draw_bone(split.row(align=True), item, data.target)
 
 
 class POSECAST_PT_retarget(Panel):
@@ -70,9 +63,23 @@ def draw_map(layout: UILayout, settings) -> None:
     layout.template_list(
         "POSECAST_UL_bones", "", settings, "bones", settings, "bones_index", rows=ROWS
     )
+    # The sidebar is too narrow for long names and a button in each row.
+    if 0 <= settings.bones_index < len(settings.bones):
+        item = settings.bones[settings.bones_index]
+        row = layout.row(align=True)
+        draw_bone(row, item, settings.target)
+        row.operator("posecast.pick_bone", text="", icon="EYEDROPPER").joint = item.joint
     row = layout.row(align=True)
     row.operator("posecast.guess_bones", icon="VIEWZOOM")
     row.operator("posecast.mirror_bones", text="Left to Right", icon="MOD_MIRROR")
+
+
+def draw_bone(row: UILayout, item, target) -> None:
+    if target is None:
+        row.label(text=item.bone)
+        return
+    row.alert = bool(item.bone) and item.bone not in target.data.bones
+    row.prop_search(item, "bone", target.data, "bones", text="")
 
 
 def draw_how(layout: UILayout, settings) -> None:
