@@ -10,6 +10,7 @@ from bpy.types import Context
 
 from .. import cache, choices, environment, job, preferences, request, video_info
 from ..estimator import Estimator, EstimatorError
+from ..scene import wait_cursor
 from .base import TOLD, Told
 
 
@@ -62,7 +63,8 @@ def begin(context: Context) -> None:
 
     def finish(made: list[Path], said: str) -> str:
         try:
-            found = video_info.keep_look(path, folder / "look.png")
+            with job.in_view(), wait_cursor(bpy.context):
+                found = video_info.keep_look(path, folder / "look.png")
         finally:
             cache.drop(folder)
         count = len(found.boxes)

@@ -215,6 +215,7 @@ def bodies() -> int:
 def whole():
     """From the idle panel to the animated body, and all that can end otherwise."""
     job = modules["job"]
+    bpy.data.objects["Cube"].hide_set(True)  # it would stand in the body's way
     yield from show_tab()
     yield ask("picture-1-idle")
     found["messages"]["empty"] = [press("posecast.estimate"), shown().message]
