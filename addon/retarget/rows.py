@@ -12,14 +12,11 @@ from .read import read_rig
 from .rig import BoneMap, RetargetError
 
 # From the trunk to the limbs, the sides beside each other.
-ORDER = sorted(
-    JOINTS,
-    key=lambda joint: (
-        ("pelvis spine1 spine2 spine3 neck head collar shoulder elbow wrist hand hip knee "
-         "ankle foot").split().index(joint.removeprefix("left_").removeprefix("right_")),
-        joint,
-    ),
-)  # fmt: skip
+_PARTS: tuple[str, ...] = tuple(
+    "pelvis spine1 spine2 spine3 neck head collar shoulder elbow wrist hand hip knee ankle "
+    "foot".split()
+)
+ORDER = sorted(JOINTS, key=lambda joint: (_PARTS.index(joint.rpartition("_")[2]), joint))
 SHOWN = 3  # bones or joints that a warning names
 
 

@@ -129,8 +129,9 @@ def _legs(tree: Tree) -> list[tuple[int, int, int]] | None:
     for siblings in tree.children:
         long = [bone for bone in siblings if drop[bone] > LEG * tree.size]
         for one, other in combinations(long, 2):
-            legs = [_leg(tree, tree.path(bone, lowest[bone])) for bone in (one, other)]
-            if None in legs or not _alike(tree, legs):
+            paths = [tree.path(bone, lowest[bone]) for bone in (one, other)]
+            legs = [leg for path in paths if (leg := _leg(tree, path))]
+            if len(legs) < 2 or not _alike(tree, legs):
                 continue
             if drop[one] + drop[other] > 2 * best_drop:
                 best, best_drop = legs, (drop[one] + drop[other]) / 2
@@ -196,9 +197,9 @@ def _arms(tree: Tree, reach: np.ndarray, sideways: np.ndarray, hips: float) -> l
                 out = min(reach[tips[0]], -reach[tips[1]])
                 if out < max(REACH * tree.size, best_reach):
                     continue
-                arms = [_arm(tree, tree.path(bone, tip))
-                        for bone, tip in zip((one, other), tips, strict=True)]  # fmt: skip
-                if None not in arms and _alike(tree, [arm[1:] for arm in arms]):
+                paths = map(tree.path, (one, other), tips)
+                arms = [arm for path in paths if (arm := _arm(tree, path))]
+                if len(arms) == 2 and _alike(tree, [arm[1:] for arm in arms]):
                     best, best_reach = arms, out
     return best
 
