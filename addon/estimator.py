@@ -188,6 +188,7 @@ class Estimator:
         if self._kill_at is None:
             self._kill_at = time.monotonic() + _GRACE_S
             _end(self._process, signal.SIGTERM)
+            self._let_go()
 
     def stopped(self) -> bool:
         """Whether all have ended after `stop`; those that don't in time are killed by this call."""
@@ -204,6 +205,10 @@ class Estimator:
             self.stop()
         while not self.stopped():
             time.sleep(0.02)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Closes the pipe, which ends the estimator even while this process is kept busy."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 

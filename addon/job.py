@@ -17,12 +17,13 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
+from . import screen
 from .estimator import Estimator, EstimatorError
 from .operators.base import TOLD, unforeseen
+from .screen import busy, redraw, say, show, tell
 
 TICK_S = 0.1
 STOPPING_TICK_S = 0.02
-STATUS_S = 20.0  # how long the status bar shows the last word
 LOG_LINES = 8
 STAGES = {
     "start": "Starting",
@@ -80,7 +81,7 @@ def start(job: Job) -> None:
     global _job, _log_file
     _job, _log_file = job, job.run.log
     _log.clear()
-    _say("Posecast is at work; Esc cancels")
+    say("Posecast is at work; Esc cancels")
     show(state="RUNNING", stage=STAGES["start"], fraction=-1.0, seconds_left=-1.0, message="")
     if bpy.app.background:
         _wait(job)
@@ -110,54 +111,6 @@ def refuse(message: str) -> None:
     global _log_file
     _log_file = None
     tell("FAILED", message)
-
-
-def tell(state: str, message: str) -> None:
-    """The last word of a job, in the panel and the status bar."""
-    show(state=state, message=message, fraction=-1.0, seconds_left=-1.0)
-    _say(f"Posecast: {message}")
-    if not bpy.app.background:
-        bpy.app.timers.register(_clear_status, first_interval=STATUS_S, persistent=True)
-
-
-def show(**values) -> None:
-    """Sets what the panel shows, and has it drawn again."""
-    shown = bpy.context.window_manager.posecast
-    for name, value in values.items():
-        setattr(shown, name, value)
-    redraw()
-
-
-def redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
-
-
-def in_view(scene: str = ""):
-    """A context with a window and a 3D view, which a timer's has not; of this scene if it can."""
-    windows = sorted(bpy.context.window_manager.windows, key=lambda w: w.scene.name != scene)
-    for window in windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                region = next(region for region in area.regions if region.type == "WINDOW")
-                return bpy.context.temp_override(window=window, area=area, region=region)
-    return bpy.context.temp_override(window=windows[0] if windows else None)
-
-
-def busy() -> bool:
-    """Whether the user is in the midst of something during which the scene must not change."""
-    if bpy.app.is_job_running("RENDER"):
-        return True
-    # Blender's own tools hold on to what they work at; those of add-ons may run for ever.
-    return any(
-        bpy.types.Operator.bl_rna_get_subclass_py(item.bl_idname) is None
-        for window in bpy.context.window_manager.windows
-        for item in window.modal_operators
-    )
 
 
 def _tick() -> float | None:
@@ -237,7 +190,7 @@ def _show_progress(job: Job) -> None:
     if told:
         words = _words(told[-1])
         if (stage := str(words["stage"])) != shown.stage:
-            _say(f"Posecast: {stage} (Esc cancels)")
+            say(f"Posecast: {stage} (Esc cancels)")
             if (begun := stage.partition(",")[0]) != shown.stage.partition(",")[0]:
                 job.run.note(f"{time.strftime('%H:%M:%S')} {begun}")
         show(**words)
@@ -280,24 +233,6 @@ def _wait(job: Job) -> None:
             show(state="IDLE", message=CANCELLED)
 
 
-def _say(text: str) -> None:
-    """Until something else is said: an earlier word's time is over now."""
-    if bpy.app.background:
-        return
-    if bpy.app.timers.is_registered(_clear_status):
-        bpy.app.timers.unregister(_clear_status)
-    _status(text)
-
-
-def _status(text: str | None) -> None:
-    for window in bpy.context.window_manager.windows:
-        window.workspace.status_text_set(text)
-
-
-def _clear_status() -> None:
-    _status(None)
-
-
 @persistent
 def _before_loading(*_) -> None:
     end_now()
@@ -312,11 +247,6 @@ def unregister() -> None:
     end_now()
     atexit.unregister(end_now)
     bpy.app.handlers.load_pre.remove(_before_loading)
-    if bpy.app.background:
-        return
-    if bpy.app.timers.is_registered(_clear_status):
-        # Only where there is a text: 4.3 can crash here when it quits with a second window open.
-        _status(None)
-    for timer in (_tick, _clear_status):
-        if bpy.app.timers.is_registered(timer):
-            bpy.app.timers.unregister(timer)
+    screen.unregister()
+    if not bpy.app.background and bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import bpy
 from bpy.types import Context
 
-from .. import cache, choices, environment, job, preferences, request, scene, video_info
+from .. import cache, choices, environment, job, preferences, request, scene, screen, video_info
 from ..estimator import Estimator, EstimatorError
 from ..motion_file import MotionFileError
 from .base import TOLD, Told
@@ -115,13 +115,13 @@ def take_earlier(root: Path, name: str, video: Path, how: SimpleNamespace) -> st
         cache.drop(files[0].parent)  # damaged since; another run makes it anew
         return None
     message = f"{said} {EARLIER} {note}".strip()
-    job.tell("DONE", message)
+    screen.tell("DONE", message)
     return message
 
 
 def place(files: list[Path], video: Path, how: SimpleNamespace) -> str:
     """Puts the result into the scene, as one step that can be undone; what is to be noted of it."""
-    with job.in_view(how.scene):
+    with screen.in_view(how.scene):
         made = scene.add_result(bpy.context, files, video if video.is_file() else None, how)
         if not bpy.app.background:
             bpy.ops.ed.undo_push(message="Estimate Pose from Video")

@@ -8,7 +8,7 @@ import bpy
 from bpy.props import IntProperty
 from bpy.types import Context
 
-from .. import cache, choices, environment, job, preferences, request, video_info
+from .. import cache, choices, environment, job, preferences, request, screen, video_info
 from ..estimator import Estimator, EstimatorError
 from ..scene import wait_cursor
 from .base import TOLD, Told
@@ -63,7 +63,7 @@ def begin(context: Context) -> None:
 
     def finish(made: list[Path], said: str) -> str:
         try:
-            with job.in_view(), wait_cursor(bpy.context):
+            with screen.in_view(), wait_cursor(bpy.context):
                 found = video_info.keep_look(path, folder / "look.png")
         finally:
             cache.drop(folder)

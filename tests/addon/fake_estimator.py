@@ -77,7 +77,7 @@ def main() -> None:
         print(json.dumps(METHODS))
         return
     how, output = os.environ["FAKE"], Path(value("--output"))
-    if "--stop-with-parent" in sys.argv:
+    if "--stop-with-parent" in sys.argv and how != "hangs":
         threading.Thread(target=end_with_parent, daemon=True).start()
     if module == "regressor.look":
         look(output)

@@ -34,7 +34,7 @@ def main() -> None:
     import addon_utils
 
     addon_utils.enable(MODULE, default_set=True)
-    for name in ("job", "choices", "environment", "video_info", "registration", "scene"):
+    for name in ("job", "screen", "choices", "environment", "video_info", "registration", "scene"):
         modules[name] = importlib.import_module(f"{MODULE}.{name}")
     time_callbacks()
     play = globals()[STORY]()
@@ -133,7 +133,7 @@ def ask(what: str):
 
 
 def view():
-    return modules["job"].in_view()
+    return modules["screen"].in_view()
 
 
 def view_area():
