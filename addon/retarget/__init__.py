@@ -1,1 +1,1 @@
-"""Motion onto a character of the user's: the maths on arrays, and what Blender has to do with it."""
+"""Motion onto a user's character: the maths on arrays, and what Blender has to do with it."""
