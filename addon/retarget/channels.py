@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..motion_file import continuous, matrix_to_quaternion, quaternion_to_matrix
+from ..motion_file import continuous, matrix_to_quaternion
 
 PATHS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
 
@@ -20,21 +20,48 @@ def from_matrices(rotations: np.ndarray, mode: str) -> np.ndarray:
     return _euler(rotations, mode)
 
 
-def to_matrices(channels: np.ndarray, mode: str) -> np.ndarray:
-    """(T, 3, 3) of what from_matrices gives, or of what Blender draws between such keys."""
+def to_quaternions(channels: np.ndarray, mode: str) -> np.ndarray:
+    """(4, T), w first, of what from_matrices gives, or of what Blender draws between such keys."""
     if mode == "QUATERNION":
-        size = np.maximum(np.linalg.norm(channels, axis=-1, keepdims=True), 1e-9)
-        return quaternion_to_matrix(channels / size)
+        return _unit(channels.T)
     if mode == "AXIS_ANGLE":
-        axis = channels[:, 1:]
-        axis = axis / np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-9)
-        half = channels[:, :1] / 2
-        return quaternion_to_matrix(np.concatenate([np.cos(half), np.sin(half) * axis], axis=1))
-    result = np.eye(3)
+        half = channels[:, 0] / 2
+        return np.concatenate([np.cos(half)[None], np.sin(half) * _unit(channels[:, 1:].T)])
+    result = None
     for name in mode:  # the first axis turns first, so that it stands at the right
-        axis = "XYZ".index(name)
-        result = _about(channels[:, axis], axis) @ result
+        own = np.zeros((4, len(channels)))
+        half = channels[:, "XYZ".index(name)] / 2
+        own[0], own[1 + "XYZ".index(name)] = np.cos(half), np.sin(half)
+        result = own if result is None else multiply(own, result)
     return result
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.sqrt((rows * rows).sum(0)), 1e-9)
+
+
+def multiply(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(4, T) products of quaternions, w first, by rows: for long arrays by far the fastest."""
+    a, b, c, d = one
+    w, x, y, z = other
+    return np.stack(
+        [
+            a * w - b * x - c * y - d * z,
+            a * x + b * w + c * z - d * y,
+            a * y - b * z + c * w + d * x,
+            a * z + b * y - c * x + d * w,
+        ]
+    )
+
+
+def turn(quaternions: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """(3, T): the vector (3,) turned by unit quaternions (4, T)."""
+    w, (x, y, z) = quaternions[0], quaternions[1:]
+    i, j, k = vector
+    a, b, c = 2 * (y * k - z * j), 2 * (z * i - x * k), 2 * (x * j - y * i)
+    return np.stack(
+        [i + w * a + y * c - z * b, j + w * b + z * a - x * c, k + w * c + x * b - y * a]
+    )
 
 
 def _from_rest(quaternions: np.ndarray) -> np.ndarray:
@@ -55,16 +82,6 @@ def _axis_angle(quaternions: np.ndarray) -> np.ndarray:
     flips = np.cumprod(np.concatenate([[1.0], np.where((unit[1:] * unit[:-1]).sum(1) < 0, -1, 1)]))
     angle = np.unwrap(angle * flips)
     return np.concatenate([angle[:, None], unit * flips[:, None]], axis=1)
-
-
-def _about(angle: np.ndarray, axis: int) -> np.ndarray:
-    """(T, 3, 3) rotations by angle (T,) about x, y or z."""
-    result = np.zeros((*angle.shape, 3, 3))
-    i, j = (axis + 1) % 3, (axis + 2) % 3
-    result[..., axis, axis] = 1
-    result[..., i, i] = result[..., j, j] = np.cos(angle)
-    result[..., j, i], result[..., i, j] = np.sin(angle), -np.sin(angle)
-    return result
 
 
 def _euler(rotations: np.ndarray, order: str) -> np.ndarray:

@@ -82,6 +82,10 @@ class Wanted:
             heads=self.heads[kept],
         )
 
+    def at(self, chosen: np.ndarray) -> "Wanted":
+        """The same at fewer frames, by their indices."""
+        return replace(self, rotations=self.rotations[chosen], place=self.place[chosen])
+
     def parents(self) -> list[int]:
         """(M,) of each joint the nearest one above it in SMPL that is here, -1 for the pelvis."""
         found = []
