@@ -13,6 +13,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from . import modes
 from .body_axes import to_blender
 from .skeleton import JOINTS
 
@@ -208,8 +209,7 @@ class _edit_mode:
     def __enter__(self):
         layer = bpy.context.view_layer
         self.before = layer.objects.active
-        if self.before is not None and self.before.mode != "OBJECT":
-            bpy.ops.object.mode_set(mode="OBJECT")
+        modes.leave()
         self.item = bpy.data.objects.new("Posecast edit", self.data)
         bpy.context.scene.collection.objects.link(self.item)
         layer.objects.active = self.item

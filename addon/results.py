@@ -35,6 +35,13 @@ def bodies(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     return [item for item in scene.objects if is_body(item)]
 
 
+def is_editable(armature: bpy.types.Object) -> bool:
+    """Whether its bones may be changed: not where it, or they alone, come from another file."""
+    data = armature.data
+    linked = armature.library or data.library or data.override_library
+    return linked is None
+
+
 def camera_of(scene: bpy.types.Scene, armature: bpy.types.Object) -> bpy.types.Object | None:
     """The camera of the armature's video."""
     wanted = armature.get("posecast_camera")
@@ -46,6 +53,8 @@ def find_body(scene, video: Path | None, person: int, body: str) -> bpy.types.Ob
     """The body that shows this person of this video already."""
     for item in bodies(scene):
         same = item.get("posecast_person") == person and item.data.get("posecast_body") == body
+        if not is_editable(item):
+            continue
         if same and video is not None and same_file(item.get("posecast_video", ""), video):
             return item
     return None

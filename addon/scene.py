@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from . import results
+from . import modes, results
 from .action import (
     CONSTANT,
     apply_motion,
@@ -177,7 +177,7 @@ def wait_cursor(context):
 def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:
     """The collection that holds all results of a scene."""
     for child in scene.collection.children:
-        if child.get("posecast"):
+        if child.get("posecast") and not (child.library or child.override_library):
             return child
     made = bpy.data.collections.new(COLLECTION)
     made["posecast"] = True
@@ -222,12 +222,12 @@ def _camera(scene, seen, collection, frames: np.ndarray, armatures: list):
 
 
 def _make_active(context, armatures: list) -> None:
+    """Selects the bodies; where their collections were unticked, they are ticked again."""
     layer = context.view_layer
-    if layer.objects.active is not None and layer.objects.active.mode != "OBJECT":
-        bpy.ops.object.mode_set(mode="OBJECT")
-    for item in layer.objects:
-        item.select_set(False)
+    modes.leave()
     for armature in armatures:
-        if armature.name in layer.objects:
-            armature.select_set(True)
+        if armature.name not in layer.objects:
+            modes.include(armature)
+    for item in layer.objects:
+        item.select_set(item in armatures)
     layer.objects.active = armatures[0]

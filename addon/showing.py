@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import bpy
 
+from . import modes
 from .action import fcurves
 from .results import active_action
 
@@ -14,13 +15,12 @@ def as_before(scene: bpy.types.Scene):
     layer, frame = bpy.context.view_layer, scene.frame_current
     active, selected = layer.objects.active, [i for i in layer.objects if i.select_get()]
     mode = active.mode if active is not None else "OBJECT"
-    if mode != "OBJECT":
-        bpy.ops.object.mode_set(mode="OBJECT")
+    modes.leave()
     try:
         yield
     finally:
         select(selected, active)
-        if mode != "OBJECT":
+        if mode != "OBJECT" and active.visible_get():
             bpy.ops.object.mode_set(mode=mode)
         scene.frame_set(frame)
 

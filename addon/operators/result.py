@@ -28,6 +28,16 @@ def the_body(context: Context) -> bpy.types.Object:
     return armature
 
 
+def own_body(context: Context) -> bpy.types.Object:
+    """The active body, if this file may change it."""
+    armature = the_body(context)
+    if not results.is_editable(armature):
+        raise MotionFileError(
+            f"{armature.name} is linked from another file; make it local, or change it there."
+        )
+    return armature
+
+
 def has_body(cls, context: Context) -> bool:
     """For poll: the active object is a body, or a part of one."""
     if results.active_body(context) is None:
@@ -130,7 +140,7 @@ class POSECAST_OT_apply_body(Told, bpy.types.Operator):
         return has_body(cls, context)
 
     def run(self, context: Context) -> str:
-        armature, chosen = the_body(context), context.scene.posecast
+        armature, chosen = own_body(context), context.scene.posecast
         with scene.wait_cursor(context):
             data = chosen_body(context, chosen.body)
             betas = betas_for(data.name, results.recorded_shape(armature), chosen.betas)
@@ -158,7 +168,7 @@ class POSECAST_OT_set_betas(Told, bpy.types.Operator):
         return has_body(cls, context)
 
     def run(self, context: Context) -> str:
-        armature = the_body(context)
+        armature = own_body(context)
         body = armature.data["posecast_body"]
         shape.reshape(armature, betas_for(body, results.recorded_shape(armature), self.betas))
         return f"{armature.name} has {'the mean' if self.betas == 'NEUTRAL' else 'its own'} shape."
@@ -207,7 +217,7 @@ class POSECAST_OT_play_run(Told, bpy.types.Operator):
         return has_body(cls, context)
 
     def run(self, context: Context) -> str:
-        armature = the_body(context)
+        armature = own_body(context)
         found = {action.name: action for action in results.actions_of(armature)}
         if self.action not in found:
             raise MotionFileError(f"{armature.name} has no run {self.action}; choose another.")
@@ -232,7 +242,7 @@ class POSECAST_OT_push_nla(Told, bpy.types.Operator):
         return True
 
     def run(self, context: Context) -> str:
-        armature = the_body(context)
+        armature = own_body(context)
         for item in results.run_parts(armature):
             results.push_to_nla(item)
         return f"The run of {armature.name} is on a track of its own."

@@ -6,6 +6,7 @@ import bpy
 from bpy.types import Context
 
 from .. import results
+from .wrapped import draw_wrapped
 
 
 class POSECAST_PT_result(bpy.types.Panel):
@@ -23,13 +24,13 @@ class POSECAST_PT_result(bpy.types.Panel):
         if armature is None:
             layout.label(text="Select a body to see its result", icon="INFO")
             return
-        _facts(layout.column(align=True), armature)
+        _facts(layout.column(align=True), context, armature)
         _camera(layout, results.camera_of(context.scene, armature))
         _shape(layout, context.scene.posecast)
         _runs(layout, armature)
 
 
-def _facts(column, armature) -> None:
+def _facts(column, context: Context, armature) -> None:
     column.label(text=armature.name, icon="OUTLINER_OB_ARMATURE")
     frames = results.fact(armature, "frames")
     if frames is None:
@@ -46,7 +47,7 @@ def _facts(column, armature) -> None:
         column.label(text=Path(video).name, icon="FILE_MOVIE")
     note = armature.get("posecast_note")
     if note:
-        column.label(text=note, icon="ERROR")
+        draw_wrapped(column, context, note, "ERROR")
 
 
 def _camera(layout, camera) -> None:

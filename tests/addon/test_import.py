@@ -38,6 +38,46 @@ def test_loads_several_files(posecast, tmp_path):
     assert {item.name for item in results.bodies(bpy.context.scene)} == {"a", "b"}
 
 
+def test_shows_what_it_loads_though_its_collection_was_unticked(posecast, tmp_path):
+    file = motion_file(tmp_path)
+    posecast.load_motion(filepath=str(file))
+    layer = bpy.context.view_layer
+    layer.layer_collection.children["Posecast"].exclude = True
+    assert posecast.load_motion(filepath=str(file)) == {"FINISHED"}
+    assert results.is_body(layer.objects.active) and layer.objects.active.visible_get()
+
+
+@pytest.mark.parametrize("of", ["object", "collection"])
+def test_loads_while_a_hidden_body_is_posed(posecast, tmp_path, of):
+    file = motion_file(tmp_path)
+    posecast.load_motion(filepath=str(file))
+    posed = bpy.context.object
+    bpy.ops.object.mode_set(mode="POSE")
+    hidden = posed if of == "object" else posed.users_collection[0]
+    hidden.hide_viewport = True
+    assert posecast.load_motion(filepath=str(file)) == {"FINISHED"}
+    assert posed.mode == "OBJECT" and hidden.hide_viewport
+    assert posed.name not in bpy.context.scene.collection.objects
+
+
+def test_what_is_linked_is_left_as_it_is(posecast, tmp_path, film):  # noqa: F811
+    file = motion_file(tmp_path, video=np.array(film.name))
+    posecast.load_motion(filepath=str(file))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, wanted):
+        wanted.collections = ["Posecast"]
+    bpy.context.scene.collection.children.link(wanted.collections[0])
+    (linked,) = results.bodies(bpy.context.scene)
+    bpy.context.view_layer.objects.active = linked
+    for operator in (posecast.set_betas, posecast.apply_body, posecast.push_nla):
+        with pytest.raises(RuntimeError, match="is linked from another file; make it local"):
+            operator()
+    assert posecast.load_motion(filepath=str(file)) == {"FINISHED"}
+    assert len(results.bodies(bpy.context.scene)) == 2
+    assert results.active_body(bpy.context).library is None
+
+
 def test_loads_amass(posecast, tmp_path):
     """A file of another body gives the default one its mean shape."""
     arrays = motion_arrays(12)
