@@ -195,9 +195,9 @@ def estimate(
         fitted = job.fit(track, number, found)
         with stages.time("refine"):
             progress.update("refine", 0, 1)
-            motion = refine(
-                fitted, track, found, job.camera, job.body, options.smooth, options.contacts
-            )
+            wanted = options.smooth, options.contacts
+            first = motions[0] if motions else None
+            motion = refine(fitted, track, found, job.camera, job.body, *wanted, first)
             progress.update("refine", 1, 1)
         motion.method, motion.video, motion.person = options.method, options.video.name, number
         motions.append(motion)

@@ -56,20 +56,30 @@ def refine(
     body: Body,
     smooth_s: float,
     keep_feet: bool,
+    other: Motion | None = None,
 ) -> Motion:
     """Smoothed, in the world, on the floor; its method, video and person are for others to say.
 
-    smooth_s: standard deviation of the smoothing in seconds; keep_feet: standing feet don't slide.
+    smooth_s: standard deviation of the smoothing in seconds; keep_feet: standing feet don't slide;
+    other: somebody in the same video, whose camera and floor are this person's too.
     """
     fps, moves = detections.fps, detections.camera_moves
     rotations = smooth_rotations(found.rotations, smooth_s, fps)
     pelvis = torch.as_tensor(smooth_path(found.pelvis.numpy(), smooth_s, fps))
     turned, joints = posed_joints(body, rotations, pelvis, found.betas)
     ends = contacts.SolePoints(body)(turned, joints, found.betas).numpy()
-    up = world.upright(joints.numpy())
+    level, height = None, 0.0
+    if other is not None and not moves:
+        level, height = world.view_of(other.camera_extrinsics[0])
+    up = world.upright(joints.numpy()) if level is None else level
     standing = contacts.detect(ends, up, fps).max(axis=2)
     lowest = np.take_along_axis(ends, (ends @ up).argmin(axis=2)[..., None, None], 2)[:, :, 0]
-    place = world.to_world(joints.numpy(), lowest, standing, fps, moves)
+    place = world.to_world(joints.numpy(), lowest, standing, fps, moves, level)
+    if level is not None:
+        move = world.onto_floor(place, pelvis.numpy(), height)
+        pelvis = pelvis + torch.as_tensor(move, dtype=pelvis.dtype)
+        moved = joints.numpy() + move[:, None], lowest + move[:, None]
+        place = world.to_world(*moved, standing, fps, moves, level)
     first, pelvis = world.apply(place, rotations[:, 0], pelvis)
     rotations = torch.cat([first[:, None], rotations[:, 1:]], dim=1)
     if keep_feet:

@@ -23,6 +23,7 @@ LEVEL = np.array([0.0, -1.0, 0.0])  # up, in the axes of a level camera
 STANDING = np.cos(np.radians(40))  # a person less upright than this says nothing of up
 PATH_M = 1.2  # a path at least this long lets the floor speak
 MOST_SLOPE = np.tan(np.radians(12))
+MOST_MOVE = 0.25  # of the distance, for the sake of a floor that people share
 
 
 @dataclass
@@ -89,15 +90,21 @@ def ground(heights: np.ndarray, fps: float, wandering: bool) -> np.ndarray:
 
 
 def to_world(
-    joints: np.ndarray, soles: np.ndarray, standing: np.ndarray, fps: float, camera_moves: bool
+    joints: np.ndarray,
+    soles: np.ndarray,
+    standing: np.ndarray,
+    fps: float,
+    camera_moves: bool,
+    up: np.ndarray | None = None,
 ) -> World:
     """The world of a track: joints (T, 24, 3) and soles (T, 2, 3) in the camera's axes.
 
     standing (T, 2): which foot bears (a first guess). Where the camera moves, the person's path
-    through the world isn't known: they stay in place, and the camera moves about them.
+    through the world isn't known: they stay in place, and the camera moves about them. `up` (3,) in
+    the camera's axes, where it is known, is taken as it is.
     """
-    rotation = axes(upright(joints))
-    if not camera_moves:
+    rotation = axes(upright(joints) if up is None else up)
+    if not camera_moves and up is None:
         slope = floor_slope(soles @ rotation.T, standing)
         normal = np.array([-slope[0], -slope[1], 1.0])
         rotation = axes(rotation.T @ (normal / np.linalg.norm(normal)))
@@ -107,6 +114,25 @@ def to_world(
     start = smooth(path, 0.6, fps) if camera_moves else np.broadcast_to(path[:1], path.shape)
     shift = -np.concatenate([start, floor[:, None]], axis=1)
     return World(rotation, shift)
+
+
+def view_of(extrinsics: np.ndarray) -> tuple[np.ndarray, float]:
+    """Up (3,) in the axes of a camera (4, 4), and how high it stands over the floor in m."""
+    centre = -extrinsics[:3, :3].T @ extrinsics[:3, 3]
+    return extrinsics[:3, 2], float(centre[2])
+
+
+def onto_floor(world: World, pelvis: np.ndarray, height: float) -> np.ndarray:
+    """(T, 3) m by which a person is to be moved, in the camera's axes, to stand on another's floor.
+
+    pelvis (T, 3) in the camera's axes; height: the camera's over that floor. A distance is less
+    certain than a size: the person goes along the rays to the floor under them, so that their feet
+    stay where they are seen.
+    """
+    factor = np.clip(height / max(world.shift[0, 2], 0.1), 1 - MOST_MOVE, 1 + MOST_MOVE) - 1
+    under = pelvis @ world.rotation.T
+    under[:, 2] = -world.shift[:, 2]
+    return factor * under @ world.rotation
 
 
 def shifted(world: World, moved: np.ndarray, fps: float, camera_moves: bool) -> World:

@@ -6,7 +6,17 @@ import roma
 import torch
 
 from regressor.refine.contacts import SolePoints, detect
-from regressor.refine.world import World, apply, axes, ground, shifted, to_world, upright
+from regressor.refine.world import (
+    World,
+    apply,
+    axes,
+    ground,
+    onto_floor,
+    shifted,
+    to_world,
+    upright,
+    view_of,
+)
 from regressor.smpl.fit import posed_joints
 from tests.refine.demo import BODY, FPS, walk
 
@@ -101,3 +111,28 @@ def test_nobody_standing_is_a_level_camera():
     lying[:, 12, 0] = 1.0  # the neck beside the feet
     np.testing.assert_allclose(upright(lying), [0, -1, 0])
     assert isinstance(to_world(lying, lying[:, :2], np.ones((5, 2), bool), FPS, False), World)
+
+
+def test_people_share_a_floor():
+    """Somebody estimated 10 % too near stands on the other's floor, where their feet are seen."""
+    world, *_, pelvis, _ = placed(12, moves=False)
+    level, height = view_of(world.extrinsics()[0])
+    np.testing.assert_allclose(level, world.rotation[2], atol=1e-9)
+    near = pelvis.numpy() * 0.9
+    wrong = World(world.rotation, world.shift * [1, 1, 0.9])
+    back = near + onto_floor(wrong, near, height)
+    under, moved = (points @ world.rotation.T for points in (near, back))
+    assert moved[:, 2] == pytest.approx(under[:, 2] - 0.1 * height, abs=1e-6)
+    # What is under the pelvis on the floor stays on its ray from the camera.
+    floor, lower = under[:, :2] / (0.9 * height), moved[:, :2] / height
+    np.testing.assert_allclose(lower, floor, atol=1e-6)
+
+
+def test_up_that_is_known_is_taken():
+    _, pelvis, joints, ends, _ = seen_by(10)
+    up = np.array([0.05, -0.99, -0.12]) / np.linalg.norm([0.05, -0.99, -0.12])
+    lowest = ends.min(axis=2)
+    standing = np.ones(lowest.shape[:2], bool)
+    world = to_world(joints, lowest, standing, FPS, False, up)
+    np.testing.assert_allclose(world.rotation[2], up, atol=1e-9)
+    assert len(pelvis) == len(world.shift)
