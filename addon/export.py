@@ -128,7 +128,7 @@ def check(format_name: str) -> None:
 
 
 def export(format_name: str, items: list[tuple], path: Path, scene: bpy.types.Scene) -> list[Path]:
-    """Writes bodies or characters (armature, *meshes) as `path` with the format's suffix.
+    """Writes bodies or characters (armature, *meshes) as `path`, to which the suffix is added.
 
     The scene's frames are written, at its rate. BVH (y up, in metres) and AMASS hold one skeleton:
     several become path-1.bvh, path-2.bvh. Returns the files, which are there whole or not at all;
@@ -136,16 +136,21 @@ def export(format_name: str, items: list[tuple], path: Path, scene: bpy.types.Sc
     """
     check(format_name)
     chosen = FORMATS[format_name]
+    for armature, *_ in items:
+        if armature.name not in bpy.context.view_layer.objects:
+            raise ExportError(
+                f"{armature.name} isn't in this view layer; tick its collection in the Outliner."
+            )
     for armature, *_ in items if chosen.bodies_only else ():
         if not is_body(armature):
             raise ExportError(
                 f"{armature.name} is no SMPL body, which AMASS's files hold; choose another format."
             )
     if chosen.together or len(items) == 1:
-        jobs = [(items, path.with_name(path.stem + chosen.suffix))]
+        jobs = [(items, path.with_name(path.name + chosen.suffix))]
     else:
         jobs = [
-            ([item], path.with_name(f"{path.stem}-{number}{chosen.suffix}"))
+            ([item], path.with_name(f"{path.name}-{number}{chosen.suffix}"))
             for number, item in enumerate(items, 1)
         ]
     with as_before(scene), seen(items):

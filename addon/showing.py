@@ -29,18 +29,27 @@ def as_before(scene: bpy.types.Scene):
 def seen(items: list[tuple]):
     """Nothing is hidden, also outside its own frames: exporters leave out what they can't see."""
     parts = [part for item in items for part in item]
+    layer, root = bpy.context.view_layer, bpy.context.scene.collection
     before = [(part, part.hide_viewport, part.hide_get()) for part in parts]
     actions = [action for part in parts if (action := active_action(part)) is not None]
     curves = [c for action in actions for c in fcurves(action) if c.data_path.startswith("hide_")]
     curves = [curve for curve in curves if not curve.mute]
+    linked = []
     try:
         for curve in curves:
             curve.mute = True
         for part in parts:
             part.hide_viewport = False
             part.hide_set(False)
+        layer.update()
+        for part in parts:
+            if not part.visible_get() and part.name not in root.objects:
+                root.objects.link(part)  # its own collections are hidden
+                linked.append(part)
         yield
     finally:
+        for part in linked:
+            root.objects.unlink(part)
         for curve in curves:
             curve.mute = False
         for part, in_viewport, in_layer in before:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 from bpy.types import Context
 
 from .. import choices, export, results, scene
@@ -19,6 +19,7 @@ class POSECAST_OT_export(Told, bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    check_existing: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     format: EnumProperty(name="Format", items=choices.export_formats, options={"SKIP_SAVE"})
     what: EnumProperty(
         name="Export",
@@ -38,12 +39,20 @@ class POSECAST_OT_export(Told, bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
+    def check(self, context: Context) -> bool:
+        """Called by the file browser, which warns of what is there already: the suffix is on."""
+        suffix = export.FORMATS[self.format].suffix
+        if not Path(self.filepath).name or self.filepath.lower().endswith(suffix):
+            return False
+        self.filepath += suffix
+        return True
+
     def run(self, context: Context) -> str:
         chosen = context.scene.posecast
         what = self.what if self.properties.is_property_set("what") else chosen.export_what
         given = self.properties.is_property_set("format")
         name = self.format if given else chosen.export_format
-        if not self.filepath:
+        if not self.filepath or self.filepath.endswith(("/", "\\")):
             raise export.ExportError("No file was named; choose one.")
         armature = exported(context, what)
         path = Path(bpy.path.abspath(self.filepath))

@@ -32,6 +32,9 @@ def fill(settings, target: Object | None, identifier: str) -> None:
     settings.bones_problem = ""
     if target is None:
         return
+    if not target.data.bones:
+        settings.bones_problem = NO_HUMANOID
+        return
     rig = read_rig(target)
     try:
         if identifier == presets.AUTO:

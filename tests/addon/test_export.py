@@ -200,6 +200,28 @@ def test_the_operator(posecast, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} >= {"a.bvh", "b.npz", "c.glb"}
 
 
+def test_the_name_is_kept_with_its_dots(posecast, tmp_path):
+    made_bodies(bpy.context.scene, tmp_path, 1)
+    assert posecast.export(filepath=str(tmp_path / "walk.v2"), format="amass") == {"FINISHED"}
+    assert (tmp_path / "walk.v2.npz").is_file() and not (tmp_path / "walk.npz").exists()
+    with pytest.raises(RuntimeError, match="No file was named"):
+        posecast.export(filepath=f"{tmp_path}/", format="amass")
+
+
+def test_a_body_whose_collection_is_hidden(posecast, tmp_path):
+    """Its file is the same; where the view layer doesn't even hold it, that is said."""
+    made_bodies(bpy.context.scene, tmp_path, 1)
+    posecast.export(filepath=str(tmp_path / "seen.glb"), format="glb")
+    bpy.data.collections["Posecast"].hide_viewport = True
+    posecast.export(filepath=str(tmp_path / "hidden.glb"), format="glb")
+    sizes = {path.stem: path.stat().st_size for path in tmp_path.glob("*.glb")}
+    assert sizes["hidden"] == pytest.approx(sizes["seen"], rel=0.01)
+    assert not bpy.context.scene.collection.objects
+    bpy.context.view_layer.layer_collection.children["Posecast"].exclude = True
+    with pytest.raises(RuntimeError, match="tick its collection"):
+        posecast.export(filepath=str(tmp_path / "none.glb"), format="glb")
+
+
 @pytest.mark.parametrize("what", ["BODY", "CHARACTER"])
 def test_the_operator_says_what_is_missing(posecast, tmp_path, what):
     with pytest.raises(RuntimeError, match=r"There is no body yet|No character is chosen"):

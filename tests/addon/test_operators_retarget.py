@@ -63,6 +63,13 @@ def test_choosing_a_character_fills_the_rows(settings, character):
     assert rows.read(settings) == {} and settings.bones_problem == ""
 
 
+def test_an_armature_without_bones_is_no_character(settings):
+    empty = bpy.data.objects.new("Empty", bpy.data.armatures.new("Empty"))
+    bpy.context.scene.collection.objects.link(empty)
+    settings.target = empty
+    assert "humanoid" in rows.problem(settings, empty)
+
+
 def test_keyframes(settings, body, character):
     assert operators.retarget() == {"FINISHED"}
     assert moving(character) > 0.1
