@@ -27,12 +27,13 @@ def to_quaternions(channels: np.ndarray, mode: str) -> np.ndarray:
     if mode == "AXIS_ANGLE":
         half = channels[:, 0] / 2
         return np.concatenate([np.cos(half)[None], np.sin(half) * _unit(channels[:, 1:].T)])
-    result = None
+    result = np.zeros((4, len(channels)))
+    result[0] = 1
     for name in mode:  # the first axis turns first, so that it stands at the right
         own = np.zeros((4, len(channels)))
         half = channels[:, "XYZ".index(name)] / 2
         own[0], own[1 + "XYZ".index(name)] = np.cos(half), np.sin(half)
-        result = own if result is None else multiply(own, result)
+        result = multiply(own, result)
     return result
 
 

@@ -5,7 +5,7 @@ makes of it: the armature, a mapped bone, or a blend of two by a constraint's in
 from a few frames that Blender evaluated. Without bpy.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -140,12 +140,12 @@ def infer(wanted: Wanted, bases: np.ndarray) -> list[Follow] | None:
         if told is None:
             return None
         place = bases[:, pelvis, :3, 3].mean(0) if at == pelvis else follow.place
-        found.append(Follow(*told[:2], follow.above, place, *told[2:]))
+        found.append(replace(told, above=follow.above, place=place))
     return found
 
 
-def _rotation(wanted: Wanted, basis: np.ndarray, at: int) -> tuple | None:
-    """What basis (n, 3, 3) of bone `at` follows: fields of a Follow; only bones before it count."""
+def _rotation(wanted: Wanted, basis: np.ndarray, at: int) -> Follow | None:
+    """What basis (n, 3, 3) of bone `at` follows, its place apart; only bones before it count."""
     best, least = None, SAME
     for bone in range(-1, at):
         own = wanted.rotations[:, bone] if bone >= 0 else np.eye(3)
@@ -153,13 +153,14 @@ def _rotation(wanted: Wanted, basis: np.ndarray, at: int) -> tuple | None:
         offset = nearest_rotations(offsets.mean(0))
         error = np.abs(offsets - offset).max()
         if error < least:
-            best, least = (bone, offset), error
+            best, least = Follow(bone, offset, -1, np.zeros(3)), error
     return best or _blend(wanted, basis, at)
 
 
-def _blend(wanted: Wanted, basis: np.ndarray, at: int) -> tuple | None:
+def _blend(wanted: Wanted, basis: np.ndarray, at: int) -> Follow | None:
     """The same for two bones that agree at rest, each with a share."""
-    offsets = [wanted.rest[bone].T @ wanted.rest[at] for bone in range(at)] + [wanted.rest[at]]
+    offsets = [wanted.rest[bone].T @ wanted.rest[at] for bone in range(at)]
+    offsets.append(wanted.rest[at])  # the armature's, which is number -1
     turned = [_turned(wanted.rotations, bone, offsets[bone]) for bone in range(-1, at)]
     turned = [np.broadcast_to(turn, basis.shape) for turn in turned]
     best, least = None, SAME
@@ -175,8 +176,7 @@ def _blend(wanted: Wanted, basis: np.ndarray, at: int) -> tuple | None:
             )
             error = np.abs(guess.rotation(wanted.rotations) - basis).max()
             if error < least:
-                best = (one - 1, offsets[one - 1], two - 1, offsets[two - 1], float(share))
-                least = error
+                best, least = guess, error
     return best
 
 

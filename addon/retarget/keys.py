@@ -84,24 +84,39 @@ def _joints(rig: Rig, wanted: Wanted, follows: list[Follow], modes: list[str], s
     lengths = [rig.lengths[rig.index(bone)] * world_scale(rig) for bone in wanted.bones]
 
     def joints(drawn: list[np.ndarray]) -> np.ndarray:
-        turns, heads, tails = [], [], []
-        for at, follow in enumerate(follows):
-            under = _under(turns, follow)
-            own = multiply(under, to_quaternions(drawn[at], modes[at]))
-            head = follow.place[:, None]
+        turns: dict[int, np.ndarray] = {}
+        heads: dict[int, np.ndarray] = {}
+
+        # Not by number: SMPL's parents needn't come before their children in the rig.
+        def rotate(at: int) -> None:
+            for needed in (follows[at].bone, follows[at].other):
+                if needed >= 0 and needed not in turns:
+                    rotate(needed)
+            own = to_quaternions(drawn[at], modes[at])
+            turns[at] = multiply(_under(turns, follows[at]), own)
+
+        def place(at: int) -> None:
+            follow, head = follows[at], follows[at].place[:, None]
             if follow.above >= 0:
+                if follow.above not in heads:
+                    place(follow.above)
                 head = heads[follow.above] + turn(turns[follow.above], follow.place)
             if at == pelvis:
-                head = head + scale * _turn_each(under, drawn[-1].T)
-            turns.append(own)
-            heads.append(np.broadcast_to(head, (3, own.shape[1])))
-            tails.append(heads[-1] + turn(own, np.array((0.0, lengths[at], 0.0))))
-        return np.stack(heads + tails)
+                head = head + scale * _turn_each(_under(turns, follow), drawn[-1].T)
+            heads[at] = np.broadcast_to(head, (3, turns[at].shape[1]))
+
+        every = range(len(follows))
+        for find, found in ((rotate, turns), (place, heads)):
+            for at in every:
+                if at not in found:
+                    find(at)
+        tails = [heads[at] + turn(turns[at], np.array((0.0, lengths[at], 0.0))) for at in every]
+        return np.stack([heads[at] for at in every] + tails)
 
     return joints
 
 
-def _under(turns: list[np.ndarray], follow: Follow) -> np.ndarray:
+def _under(turns: dict[int, np.ndarray], follow: Follow) -> np.ndarray:
     """(4, n) or (4, 1): the rotation that the bone's own is counted from."""
     start = _turned(turns, follow.bone, follow.offset)
     if follow.other_offset is None:
@@ -117,7 +132,7 @@ def _under(turns: list[np.ndarray], follow: Follow) -> np.ndarray:
     return one * start + other * end
 
 
-def _turned(turns: list[np.ndarray], bone: int, offset: np.ndarray) -> np.ndarray:
+def _turned(turns: dict[int, np.ndarray], bone: int, offset: np.ndarray) -> np.ndarray:
     offset = matrix_to_quaternion(offset)[:, None]
     return multiply(turns[bone], offset) if bone >= 0 else offset
 

@@ -71,7 +71,8 @@ def channels_through_blender(
             chosen = spread(wanted, SAMPLES + CHECKS)
             few, proof = np.sort(chosen[:SAMPLES]), np.sort(chosen[SAMPLES:])
             some = wanted.at(few)
-            follows = infer(some, _evaluated(scene, target, some, frames[few])[1])
+            own, posed = _evaluated(scene, target, some, frames[few])
+            follows = infer(some, posed @ np.linalg.pinv(own))
             if follows is not None and _holds(
                 scene, target, wanted.at(proof), follows, scale, frames[proof]
             ):
@@ -104,9 +105,9 @@ def _alone(target: bpy.types.Object):
 
 
 def _evaluated(scene, target, wanted: Wanted, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The bones' own matrices (T, M, 4, 4) while they follow a helper, and what these are under."""
+    """The bones' own matrices (T, M, 4, 4) while they follow a helper, and those in the world."""
     own = np.empty((len(frames), len(wanted.bones), 4, 4))
-    under = np.empty_like(own)
+    posed = np.empty_like(own)
     helper = make_helper("Posecast bake", dict.fromkeys(wanted.bones, (np.eye(4), None)))
     try:
         key_helper(helper, wanted, frames)
@@ -119,11 +120,11 @@ def _evaluated(scene, target, wanted: Wanted, frames: np.ndarray) -> tuple[np.nd
                     pose_bone=pose, matrix=pose.matrix, from_space="POSE", to_space="LOCAL"
                 )
                 own[index, at] = local
-                under[index, at] = seen.matrix_world @ pose.matrix
+                posed[index, at] = seen.matrix_world @ pose.matrix
     finally:
         remove_constraints(target, helper)
         remove_helper(helper)
-    return own, under @ np.linalg.inv(own)
+    return own, posed
 
 
 def _played(scene, target, frames: np.ndarray):

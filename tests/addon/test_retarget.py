@@ -290,6 +290,28 @@ def test_contacts_are_found_where_the_file_has_none(scene, demo):
     assert (found == known).mean() > 0.75
 
 
+def test_feet_stand_without_contacts_in_the_file_too(scene, demo):
+    del demo["posecast_motion"]
+    target, bone_map = rigs.build("mixamo", legs=1.15), rigs.truth("mixamo")
+    body, _ = read_body(demo)
+    rig = read_rig(target)
+    place = standing(body, rig, transfer(body, rig, bone_map))
+    stands = find_contacts(body, 30.0)
+    assert stands.any(axis=0).all()
+    off = {}
+    for keep in (True, False):
+        bake.retarget(demo, target, bone_map, keep_feet=keep)
+        off[keep] = [
+            np.linalg.norm(posed[bone_map[joint]][:3, 3] - place(body.joints[index, at]))
+            for index in samples(body, 60)
+            for posed in [pose(target, body.frames[index])]
+            for side, joint in enumerate(("left_ankle", "right_ankle"))
+            for at in [JOINTS.index(joint)]
+            if stands[index, side]
+        ]
+    assert max(off[True]) / place.scale < 0.01 < max(off[False]) / place.scale
+
+
 def test_whatever_cant_be_is_told_in_one_sentence(scene, demo):
     target, bone_map = rigs.build("mixamo"), rigs.truth("mixamo")
     with pytest.raises(RetargetError, match="itself"):
