@@ -11,10 +11,7 @@ from .estimator import EstimatorError, repository_root
 
 FOLDER = "environment"  # in the user's folder; made by set-up
 MARK = "posecast.json"  # in it, once all is installed
-HOW = (
-    "open Edit > Preferences > Add-ons > Posecast and press Set Up, "
-    "or name there a Python that has it"
-)
+HOW = estimator.IN_PREFERENCES
 
 
 def user_folder() -> Path:

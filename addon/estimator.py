@@ -16,6 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 
 PYTHON_VARIABLE = "POSECAST_PYTHON"
+IN_PREFERENCES = (
+    "open Edit > Preferences > Add-ons > Posecast and press Set Up, "
+    "or name there a Python that has it"
+)
 # What Blender sets for its own Python, and what would lead another one astray.
 _UNWANTED = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "PYTHONSTARTUP", "VIRTUAL_ENV")
 _GRACE_S = 0.3  # between the request to end and the end
@@ -51,6 +55,8 @@ def find_python(given: str | Path | None = None, root: Path | None = None) -> Pa
 
 
 def _how_to_make_one(root: Path) -> str:
+    if not _is_clone(root):
+        return IN_PREFERENCES
     return (
         f"run `bash scripts/quickstart.sh` in {root}, or `python3.11 -m venv .venv` "
         "and `.venv/bin/pip install -e .` there, or name another Python by --python or "
@@ -223,6 +229,9 @@ class Estimator:
                 "start it again, with less other work if memory ran out."
             )
         last = next(reversed(self.log_lines(1, own=False)), "it said nothing").strip()
+        if "No module named 'regressor'" in last:
+            python = self._process.args[0]
+            return f"{python} has no estimator of Posecast's; {_how_to_make_one(self.root)}."
         hint = f"; {_how_to_make_one(self.root)}" if "No module named" in last else ""
         return f"The estimator stopped with status {status}: {last.rstrip('.')}{hint}."
 

@@ -158,6 +158,9 @@ def test_finds_the_python(monkeypatch, tmp_path):
 
 def test_says_how_to_make_one(monkeypatch, tmp_path):
     monkeypatch.delenv(estimator.PYTHON_VARIABLE, raising=False)
+    with pytest.raises(EstimatorError, match="press Set Up"):  # an installed add-on, no clone
+        find_python(None, tmp_path)
+    (tmp_path / "regressor").mkdir()
     with pytest.raises(EstimatorError, match=r"quickstart.sh.*python3.11 -m venv"):
         find_python(None, tmp_path)
     with pytest.raises(EstimatorError, match=r"--python names.*quickstart.sh"):
@@ -165,6 +168,15 @@ def test_says_how_to_make_one(monkeypatch, tmp_path):
     monkeypatch.setenv(estimator.PYTHON_VARIABLE, "/nowhere/python")
     with pytest.raises(EstimatorError, match="POSECAST_PYTHON names"):
         find_python(None, tmp_path)
+
+
+def test_a_python_without_the_estimator(tmp_path):
+    (tmp_path / "installed").mkdir()
+    with pytest.raises(EstimatorError, match="has no estimator of Posecast's; open Edit") as caught:
+        Estimator(
+            Path(sys.executable), "regressor.estimate", [], tmp_path, tmp_path / "installed"
+        ).outputs()
+    assert "quickstart" not in str(caught.value)
 
 
 def test_a_python_that_does_not_start(tmp_path):
