@@ -17,10 +17,13 @@ def engine_meshes(meshes: list[bpy.types.Object]):
     """Copies of skinned meshes, in their place and under their names; gone afterwards."""
     keys_before = set(bpy.data.shape_keys)
     copies, names = [], [(mesh.name, mesh.data.name) for mesh in meshes]
+    parts = [part for mesh in meshes for part in (mesh, mesh.data)]
+    own = {part: part.name for part in parts if part.library is None}  # linked names stay
     try:
         for mesh, (name, data_name) in zip(meshes, names, strict=True):
             copies.append(_copy(mesh))
-            mesh.name, mesh.data.name = f"{name}.kept", f"{data_name}.kept"
+            for part in own.keys() & {mesh, mesh.data}:
+                part.name = f"{own[part]}.kept"
             copies[-1].name, copies[-1].data.name = name, data_name
         yield copies
     finally:
@@ -30,8 +33,8 @@ def engine_meshes(meshes: list[bpy.types.Object]):
             bpy.data.meshes.remove(data)
         # Blender counts a user too many of a copied mesh's keys, and would complain when saving.
         bpy.data.batch_remove(set(bpy.data.shape_keys) - keys_before)
-        for mesh, (name, data_name) in zip(meshes, names, strict=True):
-            mesh.name, mesh.data.name = name, data_name
+        for part, name in own.items():
+            part.name = name
 
 
 def _copy(mesh: bpy.types.Object) -> bpy.types.Object:

@@ -36,7 +36,7 @@ def seconds_of(settings, fps: float | None) -> dict[str, float | None]:
         )
     return {
         "start": round((settings.range_start - 1) / fps, 6),
-        "end": round(settings.range_end / fps, 6),
+        "end": round((settings.range_end - 0.5) / fps, 6),  # surely before the next frame
     }
 
 

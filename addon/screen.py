@@ -1,5 +1,7 @@
 """What the user sees of the work: the panel, the status bar; and what of the screen must wait."""
 
+from contextlib import contextmanager
+
 import bpy
 
 STATUS_S = 20.0  # how long the status bar shows the last word
@@ -31,6 +33,21 @@ def in_view(scene: str = ""):
                 region = next(region for region in area.regions if region.type == "WINDOW")
                 return bpy.context.temp_override(window=window, area=area, region=region)
     return bpy.context.temp_override(window=windows[0] if windows else None)
+
+
+@contextmanager
+def showing(scene: str):
+    """The window has this scene meanwhile, if it is there still: Blender's operators need one."""
+    window = bpy.context.window
+    wanted = bpy.data.scenes.get(scene)
+    if window is None or wanted is None or window.scene == wanted:
+        yield
+        return
+    before, window.scene = window.scene, wanted
+    try:
+        yield
+    finally:
+        window.scene = before
 
 
 def busy() -> bool:

@@ -130,9 +130,7 @@ class Video:
             yield VideoFrame(index, wanted, picture(held[1]))
             index += 1
         if index == 0:
-            raise VideoError(
-                f"{self.path.name} has nothing to show at {first:g} s: it ends at {last_time:g} s."
-            )
+            raise VideoError(f"{self.path.name} has nothing to show at {first:g} s; begin earlier.")
         self._warn_if_cut_off(last_time + native, index)
 
     def _decoded(self, from_time: float) -> Iterator[tuple[float, av.VideoFrame]]:

@@ -121,7 +121,7 @@ def take_earlier(root: Path, name: str, video: Path, how: SimpleNamespace) -> st
 
 def place(files: list[Path], video: Path, how: SimpleNamespace) -> str:
     """Puts the result into the scene, as one step that can be undone; what is to be noted of it."""
-    with screen.in_view(how.scene):
+    with screen.in_view(how.scene), screen.showing(how.scene):
         made = scene.add_result(bpy.context, files, video if video.is_file() else None, how)
         if not bpy.app.background:
             bpy.ops.ed.undo_push(message="Estimate Pose from Video")

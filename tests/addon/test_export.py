@@ -222,6 +222,30 @@ def test_a_body_whose_collection_is_hidden(posecast, tmp_path):
         posecast.export(filepath=str(tmp_path / "none.glb"), format="glb")
 
 
+@pytest.mark.parametrize("overridden", [False, True])
+@pytest.mark.parametrize("form", ["fbx", "glb"])
+def test_a_character_from_another_file(posecast, tmp_path, overridden, form):
+    hero, mesh = made_character()
+    collection = bpy.data.collections.new("Cast")
+    for item in (hero, mesh):
+        collection.objects.link(item)
+    bpy.data.libraries.write(str(tmp_path / "cast.blend"), {collection})
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    with bpy.data.libraries.load(str(tmp_path / "cast.blend"), link=True) as (_, wanted):
+        wanted.collections = ["Cast"]
+    cast = wanted.collections[0]
+    if overridden:
+        cast.override_hierarchy_create(scene, bpy.context.view_layer)
+    else:
+        scene.collection.children.link(cast)
+    scene.posecast.target = next(item for item in scene.objects if item.type == "ARMATURE")
+    names = {item.name for item in scene.objects}
+    told = posecast.export(filepath=str(tmp_path / "cast"), format=form, what="CHARACTER")
+    assert told == {"FINISHED"} and (tmp_path / f"cast.{form}").stat().st_size > 1000
+    assert {item.name for item in scene.objects} == names
+
+
 @pytest.mark.parametrize("what", ["BODY", "CHARACTER"])
 def test_the_operator_says_what_is_missing(posecast, tmp_path, what):
     with pytest.raises(RuntimeError, match=r"There is no body yet|No character is chosen"):

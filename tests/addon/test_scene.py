@@ -13,6 +13,7 @@ from addon import results, scene, shape  # noqa: E402
 from addon.amass import quaternion_to_rotvec  # noqa: E402
 from addon.body import JOINTS, default_body_file, mesh_of, read_body  # noqa: E402
 from addon.motion_file import MotionFileError, matrix_to_quaternion  # noqa: E402
+from addon.operators import estimate  # noqa: E402
 from tests.addon.test_animate import write_film  # noqa: E402
 
 FRAMES = 20
@@ -54,6 +55,15 @@ def film(scene, tmp_path):
     write_film(path)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     return path
+
+
+def test_a_result_goes_into_its_scene_though_another_is_shown(film, tmp_path):
+    window, asked = bpy.context.window, bpy.context.scene
+    window.scene = shown = bpy.data.scenes.new("Shown")
+    shown.render.fps = 12
+    estimate.place([motion_file(tmp_path)], film, settings(scene=asked.name))
+    assert len(results.bodies(asked)) == 1 and not results.bodies(shown)
+    assert asked.render.fps == 30 and shown.render.fps == 12 and window.scene == shown
 
 
 def test_a_result_in_a_collection_of_its_own(film, tmp_path):
