@@ -203,7 +203,7 @@ def draw_job(layout: UILayout, context: Context) -> None:
 
 def draw_last_word(layout: UILayout, context: Context) -> None:
     shown = context.window_manager.posecast
-    if not shown.message:
+    if not shown.message or shown.message == _python_problem[1]:  # which stands above already
         return
     box = layout.box()
     failed = shown.state == "FAILED"

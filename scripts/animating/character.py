@@ -8,6 +8,8 @@ import bpy
 from addon.retarget.rig import BoneMap, RetargetError
 from animating.files import JobError
 
+SHOWN = 20  # names of objects in a message
+
 
 def split_target(text: str) -> tuple[Path, str]:
     """FILE.blend[:ARMATURE] to the file and the name, "" where there is none."""
@@ -22,6 +24,23 @@ def split_target(text: str) -> tuple[Path, str]:
     if not path.is_file():
         raise JobError(f"There is no character file {path}; check the path.")
     return path, name
+
+
+def check_character(target: str, map_name: str) -> None:
+    """Raises JobError or RetargetError for what can be seen before the work is done."""
+    path, name = split_target(target)
+    try:
+        with bpy.data.libraries.load(str(path), link=False) as (there, _):
+            objects = sorted(there.objects)
+    except OSError:
+        raise JobError(f"{path.name} can't be read as a .blend of this Blender.") from None
+    if name and name not in objects:
+        listed = ", ".join(objects[:SHOWN]) + (" and more" if len(objects) > SHOWN else "")
+        raise JobError(f"{path.name} has no armature {name}; its objects are {listed or 'none'}.")
+    if map_name.lower().endswith(".json"):
+        _read_map(Path(map_name).expanduser())
+    else:
+        _preset(map_name)
 
 
 def append_character(path: Path, name: str, collection) -> bpy.types.Object:
@@ -69,11 +88,18 @@ def bone_map(name: str, target: bpy.types.Object) -> BoneMap:
     from addon.retarget import presets
     from addon.retarget.read import read_rig
 
+    return presets.find(_preset(name), read_rig(target))
+
+
+def _preset(name: str) -> str:
+    """The identifier of a preset by its name; raises RetargetError."""
+    from addon.retarget import presets
+
     known = {identifier.lower(): identifier for identifier, *_ in presets.names()}
     wanted = (name or "auto").lower()
     if wanted not in known and wanted != "auto":
         raise RetargetError(f"There is no bone map {name}; choose from {', '.join(known)}.")
-    return presets.find(known.get(wanted, "AUTO"), read_rig(target))
+    return known.get(wanted, "AUTO")
 
 
 def _read_map(path: Path) -> BoneMap:

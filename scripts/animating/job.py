@@ -14,7 +14,7 @@ from addon.estimator import Estimator, find_python, repository_root
 from addon.motion_file import Motion, read_motion
 from addon.results import active_action
 from addon.scene import Placing, place
-from animating.character import append_character, retarget, split_target
+from animating.character import append_character, check_character, retarget, split_target
 from animating.files import JobError, prepare_folder, publish, remove_empty, save
 from animating.options import Job
 
@@ -78,7 +78,7 @@ def check_inputs(job: Job, options) -> None:
         if path.is_dir():
             raise JobError(f"{path} is a folder; name a file to write.")
     if options.target is not None:
-        split_target(options.target)
+        check_character(options.target, options.map)
     if job.video is not None:
         find_python(options.python, repository_root())
 

@@ -287,7 +287,7 @@ def test_a_character_moves_too(job):
     [
         ("none.blend:hero", "no character file"),
         ("body.npz:hero", "has to be a .blend"),
-        ("character.blend:villain", "it has hero"),
+        ("character.blend:villain", "its objects are hero"),
         ("broken.blend", "can't be read"),
     ],
 )
@@ -295,6 +295,22 @@ def test_a_character_that_is_not_there(job, target, told):
     character_file(job.folder)
     (job.folder / "broken.blend").write_text("nothing")
     status, _, errors = job.run(*WORDS, "--motion", "motion.npz", "--target", target)
+    assert status == 1 and told in errors and len(sentences(errors)) == 1
+    assert job.made() == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("character.blend:villain",), "no armature villain"),
+        (("character.blend:hero", "--map", "nobody"), "no bone map nobody; choose from"),
+        (("character.blend:hero", "--map", "none.json"), "can't be read"),
+    ],
+)
+def test_a_wrong_character_is_told_before_the_work(job, words, told):
+    """The estimator, which would fail with words of its own, isn't started."""
+    character_file(job.folder)
+    status, _, errors = job.run("in.mp4", *WORDS, "--target", *words, fake="fails")
     assert status == 1 and told in errors and len(sentences(errors)) == 1
     assert job.made() == set()
 
