@@ -16,6 +16,9 @@ from bpy.types import PropertyGroup
 from . import choices
 from .skeleton import JOINTS
 
+# From 4.5 on, Blender writes paths beside the .blend as such ("//video.mp4") only where asked to.
+RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5) else set()
+
 
 class POSECAST_PG_bone(PropertyGroup):
     """One row of the bone map."""
@@ -36,6 +39,7 @@ class POSECAST_PG_settings(PropertyGroup):
         name="Video",
         description="Video of a person, or of several",
         subtype="FILE_PATH",
+        options={"ANIMATABLE"} | RELATIVE,
         update=choices.video_changed,
     )
     use_range: BoolProperty(name="Part of the video", description="Estimate a part only")

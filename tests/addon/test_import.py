@@ -78,6 +78,12 @@ def test_what_is_linked_is_left_as_it_is(posecast, tmp_path, film):  # noqa: F81
     assert results.active_body(bpy.context).library is None
 
 
+def test_a_video_may_be_named_as_seen_from_the_blend(posecast, tmp_path, recwarn):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bpy.context.scene.posecast.video = "//film.mp4"
+    assert not [warning for warning in recwarn if "relative" in str(warning.message)]
+
+
 def test_loads_amass(posecast, tmp_path):
     """A file of another body gives the default one its mean shape."""
     arrays = motion_arrays(12)
