@@ -172,10 +172,11 @@ def test_says_how_to_make_one(monkeypatch, tmp_path):
 
 def test_a_python_without_the_estimator(tmp_path):
     (tmp_path / "installed").mkdir()
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho \"$0: No module named 'regressor'\" >&2\nexit 1\n")
+    python.chmod(0o755)
     with pytest.raises(EstimatorError, match="has no estimator of Posecast's; open Edit") as caught:
-        Estimator(
-            Path(sys.executable), "regressor.estimate", [], tmp_path, tmp_path / "installed"
-        ).outputs()
+        Estimator(python, "regressor.estimate", [], tmp_path, tmp_path / "installed").outputs()
     assert "quickstart" not in str(caught.value)
 
 
