@@ -24,15 +24,12 @@ def leave() -> None:
         active.hide_set(before[1])
 
 
-def include(item: bpy.types.Object, branch: bpy.types.LayerCollection | None = None) -> bool:
-    """Ticks the collections that lead to `item`, so that the view layer holds it; whether any do.
+def include(item: bpy.types.Object, branch: bpy.types.LayerCollection) -> None:
+    """Ticks the collections below `branch` that lead to `item`, so that the view layer holds it.
 
     Parents go first: ticking one sets those in it to what they were.
     """
-    branch = branch or bpy.context.view_layer.layer_collection
-    if item not in list(branch.collection.all_objects):
-        return False
-    branch.exclude = False
     for child in branch.children:
-        include(item, child)
-    return True
+        if item in list(child.collection.all_objects):
+            child.exclude = False
+            include(item, child)

@@ -227,7 +227,7 @@ def _make_active(context, armatures: list) -> None:
     modes.leave()
     for armature in armatures:
         if armature.name not in layer.objects:
-            modes.include(armature)
+            modes.include(armature, layer.layer_collection)
     for item in layer.objects:
         item.select_set(item in armatures)
     layer.objects.active = armatures[0]

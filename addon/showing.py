@@ -20,7 +20,7 @@ def as_before(scene: bpy.types.Scene):
         yield
     finally:
         select(selected, active)
-        if mode != "OBJECT" and active.visible_get():
+        if active is not None and mode != "OBJECT" and active.visible_get():
             bpy.ops.object.mode_set(mode=mode)
         scene.frame_set(frame)
 
