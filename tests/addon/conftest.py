@@ -22,6 +22,11 @@ def pytest_unconfigure():
         os._exit(int(_status))
 
 
+def pytest_collection_modifyitems(items):
+    """Rigify last: Blender may crash in any test that comes after it was enabled."""
+    items.sort(key=lambda item: "metarig" in item.name)
+
+
 @pytest.fixture
 def scene():
     """The only scene of an empty file, at 30 frames a second."""

@@ -1,6 +1,11 @@
 """Armatures as Blender's users have them, built by code in any supported Blender."""
 
 import re
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -163,20 +168,31 @@ def _activate(armature: bpy.types.Object) -> None:
 
 
 def _rigify(generate: bool, scale: float, size: float) -> bpy.types.Object:
-    bpy.ops.preferences.addon_enable(module="rigify")
-    bpy.ops.object.armature_human_metarig_add()
-    metarig = bpy.context.view_layer.objects.active
-    if not generate:
-        armature = metarig
+    if generate:
+        with bpy.data.libraries.load(str(_generated())) as (_, wanted):
+            wanted.objects = ["rig"]
+        armature = wanted.objects[0]
+        bpy.context.scene.collection.objects.link(armature)
     else:
-        bpy.ops.pose.rigify_generate()
+        bpy.ops.preferences.addon_enable(module="rigify")
+        bpy.ops.object.armature_human_metarig_add()
         armature = bpy.context.view_layer.objects.active
-        assert armature != metarig
-        bpy.data.objects.remove(metarig)
-        _activate(armature)
+    _activate(armature)
     armature.scale = (scale * size,) * 3
     bpy.context.view_layer.update()
     return armature
+
+
+@cache
+def _generated() -> Path:
+    """A .blend with Rigify's rig, made once by another process."""
+    file = Path(tempfile.mkdtemp()) / "rigify.blend"
+    script = str(Path(__file__).with_name("generate_rigify.py"))
+    blender = bpy.app.binary_path
+    program = [blender, "-b", "--factory-startup", "-P"] if blender else [sys.executable]
+    subprocess.run([*program, script, "--", str(file)], check=True, capture_output=True)
+    assert file.is_file()
+    return file
 
 
 # spine_fk and spine_fk.001 turn about their upper ends: they would swing the hips off `torso`.

@@ -331,9 +331,11 @@ def test_whatever_cant_be_is_told_in_one_sentence(scene, demo):
         bake.retarget(demo, target, bone_map)
     target.scale.x = 1
     bpy.context.view_layer.update()
-    metarig = rigs.build("rigify_metarig")
-    with pytest.raises(RetargetError, match="Generate Rig"):
-        bake.retarget(demo, metarig, bone_map)
     demo.animation_data.action = None
     with pytest.raises(RetargetError, match="no motion"):
         bake.retarget(demo, target, bone_map)
+
+
+def test_a_metarig_is_refused(scene, demo):
+    with pytest.raises(RetargetError, match="Generate Rig"):
+        bake.retarget(demo, rigs.build("rigify_metarig"), rigs.truth("rigify"))
