@@ -1,7 +1,7 @@
 """Saves Rigify's generated human rig as a .blend: run by Blender, or by a Python with bpy.
 
-In a process of its own, because Blender crashes now and then some time after Rigify was used and the
-factory settings were read (seen in 4.2 and 4.3).
+In a process of its own, because Blender crashes now and then some time after Rigify was enabled and
+the factory settings were read (seen in 4.2 and 4.3).
 """
 
 import os
