@@ -102,6 +102,7 @@ class Estimator:
     """
 
     def __init__(self, python: Path, module: str, arguments: list[str], folder: Path, root=None):
+        self._python = python
         self.root = root or repository_root()
         self.log = folder / f"{module}.log"
         self.progress_file = folder / f"{module}.jsonl"
@@ -230,8 +231,7 @@ class Estimator:
             )
         last = next(reversed(self.log_lines(1, own=False)), "it said nothing").strip()
         if "No module named 'regressor'" in last:
-            python = self._process.args[0]
-            return f"{python} has no estimator of Posecast's; {_how_to_make_one(self.root)}."
+            return f"{self._python} has no estimator of Posecast's; {_how_to_make_one(self.root)}."
         hint = f"; {_how_to_make_one(self.root)}" if "No module named" in last else ""
         return f"The estimator stopped with status {status}: {last.rstrip('.')}{hint}."
 

@@ -69,7 +69,7 @@ def refine(
     turned, joints = posed_joints(body, rotations, pelvis, found.betas)
     ends = contacts.SolePoints(body)(turned, joints, found.betas).numpy()
     level, height = None, 0.0
-    if other is not None and not moves:
+    if other is not None and other.camera_extrinsics is not None and not moves:
         level, height = world.view_of(other.camera_extrinsics[0])
     up = world.upright(joints.numpy()) if level is None else level
     standing = contacts.detect(ends, up, fps).max(axis=2)
