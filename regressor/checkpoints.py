@@ -67,9 +67,8 @@ def load_published(
     if isinstance(content, str | Path):
         source, content = str(content), read_checkpoint(content)
     state = _weights(source, content)
-    if hasattr(network, "published"):  # the network knows how its authors' names may vary
-        state = network.published(state)
-    state = {**(start or {}), **state}
+    rename = getattr(network, "published", dict)  # some know how their authors' names vary
+    state = {**(start or {}), **rename(state)}
     _compare(source, state, network.state_dict())
     network.load_state_dict(state)
     return network
@@ -83,9 +82,9 @@ def read_checkpoint(file: str | Path) -> Mapping[str, Any]:
             return {k: v for part in parts for k, v in safetensors.torch.load_file(part).items()}
         # Each name leads to a class that keeps nothing; everything else that torch doesn't know
         # to be data is refused by torch itself.
-        dropped = [(Dropped, name) for name in _UNUSED_NAMES]
-        dropped += [(OrderedDict, name) for name in _SETTINGS_NAMES]
-        known = torch.serialization.safe_globals(dropped)
+        harmless: list[Any] = [(Dropped, name) for name in _UNUSED_NAMES]
+        harmless += [(OrderedDict, name) for name in _SETTINGS_NAMES]
+        known = torch.serialization.safe_globals(harmless)
         with known, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a pickle that torch didn't write
             return torch.load(file, map_location="cpu", weights_only=True)

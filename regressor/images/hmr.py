@@ -46,7 +46,8 @@ def rot6d_to_rotmat(x: Tensor) -> Tensor:
     The six numbers are a 3x2 matrix row by row, whose columns become the first two columns of the
     rotation (Zhou et al. 2019, equation 5). PyTorch3D's six numbers are two rows instead.
     """
-    return roma.special_gramschmidt(x.unflatten(-1, (3, 2)), epsilon=1e-12)
+    columns = x.unflatten(-1, (3, 2))
+    return roma.special_gramschmidt(columns, epsilon=1e-12)  # pyright: ignore[reportArgumentType]
 
 
 def rotmat_to_rot6d(rotations: Tensor) -> Tensor:

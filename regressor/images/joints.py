@@ -6,6 +6,7 @@ SMPL they are its own joints, vertices that smplx picks, and nine more by SPIN's
 regressor, take their landmarks' places instead.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,12 @@ from regressor.errors import FileFormatError
 from regressor.smpl.body import Body
 from regressor.smpl.landmarks import carrier, landmark_regressor
 
-OPENPOSE25: list[str] = (
+OPENPOSE25 = (
     "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist pelvis "
     "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear "
     "left_ear left_toe left_small_toe left_heel right_toe right_small_toe right_heel"
 ).split()
-J24: list[str] = (
+J24 = (
     "right_ankle right_knee right_hip left_hip left_knee left_ankle right_wrist right_elbow "
     "right_shoulder left_shoulder left_elbow left_wrist neck_lsp head_top pelvis_mpii thorax "
     "spine_h36m jaw head_h36m nose left_eye right_eye left_ear right_ear"
@@ -65,16 +66,16 @@ for _side in ("left", "right"):
     }
 
 
-def mirrored(names: list[str]) -> list[int]:
+def mirrored(names: Sequence[str]) -> list[int]:
     """The order of joints after left and right have changed places."""
     swap = {"left": "right", "right": "left"}
     parts = [name.partition("_") for name in names]
-    return [names.index(swap.get(side, side) + sep + rest) for side, sep, rest in parts]
+    return [list(names).index(swap.get(side, side) + sep + rest) for side, sep, rest in parts]
 
 
 SMPL24_FLIP = mirrored(skeletons.SMPL24)
 J24_FLIP = mirrored(J24)
-J49_FLIP = mirrored(OPENPOSE25) + [25 + index for index in J24_FLIP]
+J49_FLIP = [*mirrored(OPENPOSE25), *(25 + index for index in J24_FLIP)]
 
 
 class Joints49(nn.Module):
@@ -86,7 +87,7 @@ class Joints49(nn.Module):
 
     def __init__(self, body: Body, extra: str | Path | None = None):
         super().__init__()
-        names, device = OPENPOSE25 + J24, body.v_template.device
+        names, device = [*OPENPOSE25, *J24], body.v_template.device
         rows = _read_extra(Path(extra), len(body.v_template)) if extra else None
         regressor = np.stack([_row(body, i, n, rows) for i, n in zip(JOINTS49, names, strict=True)])
         # SMPL's own joints come posed; the others are sums over a few of the vertices.

@@ -84,13 +84,14 @@ class ResNet(nn.Module):
         self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, padding=1)
-        inputs = 64
+        inputs, stages = 64, []
         for stage, count in enumerate(STAGES[depth]):
             width, blocks = 64 * 2**stage, []
             for number in range(count):
                 blocks.append(block(inputs, width, 2 if stage and not number else 1))
                 inputs = width * block.expansion
-            self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
+            stages.append(nn.Sequential(*blocks))
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
         self.width = inputs
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
