@@ -34,7 +34,9 @@ def weak_to_translation(
     return torch.stack([x, y, 2 * focal / (size * scale + eps)], dim=-1)
 
 
-def translation_to_weak(translation: Tensor, focal: float = FOCAL_PX, size: int = CROP_PX) -> Tensor:
+def translation_to_weak(
+    translation: Tensor, focal: float = FOCAL_PX, size: int = CROP_PX
+) -> Tensor:
     """The way back: (..., 3) m to (s, tx, ty)."""
     x, y, z = translation.unbind(-1)
     return torch.stack([2 * focal / (size * z), x, y], dim=-1)

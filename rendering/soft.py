@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .zbuffer import SMALLEST_AREA_PX, boxes, cross, perspective_weights, screen_weights
+from .zbuffer import boxes, perspective_weights, screen_weights, triangles
 
 LEAST_WEIGHT = 1e-4  # SoftRas's dist_eps: triangles that weigh less are out of reach
 BACKGROUND_DEPTH = 1e-3  # SoftRas's eps, as the background's (inverted, normalised) depth
@@ -43,8 +43,14 @@ def reach(sigma: float) -> float:
 
 
 def fragments(
-    xy: Tensor, z: Tensor, faces: Tensor, width: int, height: int,
-    sigma: float, near: float, far: float,
+    xy: Tensor,
+    z: Tensor,
+    faces: Tensor,
+    width: int,
+    height: int,
+    sigma: float,
+    near: float,
+    far: float,
 ) -> Fragments:
     """All pairs of a pixel and a triangle within reach; xy (B, V, 2) px, z (B, V) m.
 
@@ -58,7 +64,7 @@ def fragments(
         )
     corners = faces[face]
     ends = [corners.gather(1, k[:, None])[:, 0] for k in (side, (side + 1) % 3)]
-    squared = _to_segment(xy[batch, ends[0]], xy[batch, ends[1]], at) * per_px**2
+    squared = _to_segment(xy[batch, ends[0]].t(), xy[batch, ends[1]].t(), at) * per_px**2
     weight = torch.sigmoid(torch.where(inside, squared, -squared) / sigma)
     depth = (surface * z[batch[:, None], corners]).sum(1)
     return Fragments(pixel, batch, face, weight, (far - depth) / (far - near), surface)
@@ -66,33 +72,32 @@ def fragments(
 
 def _pairs(xy, z, faces, width, height, reach_px2: float, near, far):
     """Where the pairs are; `side` is the triangle's nearest edge, from corner k to k + 1."""
-    corners, depths = xy[:, faces].flatten(0, 1), z[:, faces].flatten(0, 1)
-    fits = (depths.amin(1) > near) & (depths.amax(1) < far) & corners.isfinite().all(2).all(1)
-    fits &= cross(*corners.unbind(1)).abs() > SMALLEST_AREA_PX
-    used = fits.nonzero()[:, 0]
-    triangle, x, y = boxes(corners[used], width, height, math.sqrt(reach_px2))
-    triangle = used[triangle]
-    at = torch.stack([x, y], 1).to(xy) + 0.5
-    own = corners[triangle]
-    weights = screen_weights(own, at)
+    used, corners, depths = triangles(xy, z, faces, near, far)
+    triangle, x, y = boxes(corners, width, height, math.sqrt(reach_px2))
+    at = torch.stack([x, y]) + 0.5
+    own = corners.flatten(0, 1).index_select(1, triangle).view(3, 2, -1)
+    squared, side = torch.stack(
+        [_to_segment(own[k], own[(k + 1) % 3], at) for k in range(3)]
+    ).min(0)  # fmt: skip
+    weights = screen_weights(own.permute(2, 0, 1), at.t())
     inside = (weights >= 0).all(1)
-    squared = torch.stack([_to_segment(own[:, k], own[:, (k + 1) % 3], at) for k in range(3)], 1)
-    nearest, side = squared.min(1)
-    kept = (inside | (nearest < reach_px2)).nonzero()[:, 0]
-    triangle, side, inside, at = triangle[kept], side[kept], inside[kept], at[kept]
-    surface = perspective_weights(weights[kept], depths[triangle]).clamp(0, 1)
+    kept = (inside | (squared < reach_px2)).nonzero()[:, 0]
+    triangle, side, inside = triangle[kept], side[kept], inside[kept]
+    surface = perspective_weights(weights[kept], depths[:, triangle].t())
+    surface = surface.nan_to_num().clamp(0, 1)  # far beside a steep triangle there is no such point
     surface = surface / surface.sum(1, keepdim=True).clamp(min=1e-5)
-    batch = torch.div(triangle, len(faces), rounding_mode="floor")
+    item = used[triangle]
+    batch = torch.div(item, len(faces), rounding_mode="floor")
     pixel = (batch * height + y[kept]) * width + x[kept]
-    return pixel, batch, triangle - batch * len(faces), side, inside, surface, at
+    return pixel, batch, item - batch * len(faces), side, inside, surface, at[:, kept]
 
 
 def _to_segment(a: Tensor, b: Tensor, p: Tensor) -> Tensor:
-    """(N,) squared distance of p from the segment from a to b, each (N, 2)."""
-    way = b - a
-    along = ((p - a) * way).sum(1) / (way * way).sum(1).clamp(min=1e-12)
-    nearest = a + along.clamp(0, 1)[:, None] * way
-    return ((p - nearest) ** 2).sum(1)
+    """(N,) squared distance of p from the segment from a to b, each (2, N)."""
+    way, start = b - a, p - a
+    along = (start[0] * way[0] + start[1] * way[1]) / (way[0] ** 2 + way[1] ** 2).clamp(min=1e-12)
+    rest = start - along.clamp(0, 1) * way
+    return rest[0] ** 2 + rest[1] ** 2
 
 
 def fragment_values(
