@@ -9,8 +9,8 @@ one coordinate. (The idea of edge gradients of a rasteriser: Pidhorskyi et al., 
 Gradients, 2024.)
 
 At an outline the surface bends away from the camera, and the sample next to it is nearer than the
-rim by as much as the place where its ray leaves the part again is farther. The mean of both moves as
-the rim does.
+rim by as much as the place where its ray leaves the part again is farther. The mean of both moves
+as the rim does.
 """
 
 import torch
@@ -72,7 +72,7 @@ class _Picture(torch.autograd.Function):
         ctx.samples, ctx.smooth = samples, smooth
         ctx.save_for_backward(table, xy, faces, seen, left)
         picture = table[-1].repeat(count * rows * columns // samples**2, 1)
-        pixel = _pixel(*(seen != NOTHING).nonzero(as_tuple=True), seen.shape, samples)
+        pixel = _pixel((seen != NOTHING).nonzero(as_tuple=True), seen.shape, samples)
         picture.index_add_(0, pixel, (table[:-1] - table[-1]) / samples**2)
         return picture.view(count, rows // samples, columns // samples, -1).permute(0, 3, 1, 2)
 
@@ -83,7 +83,7 @@ class _Picture(torch.autograd.Function):
         grad = grad.permute(0, 2, 3, 1).flatten(0, 2).contiguous()
         grad_table = grad_xy = None
         if ctx.needs_input_grad[0]:
-            pixel = _pixel(*(seen != NOTHING).nonzero(as_tuple=True), seen.shape, ctx.samples)
+            pixel = _pixel((seen != NOTHING).nonzero(as_tuple=True), seen.shape, ctx.samples)
             of_samples = grad.index_select(0, pixel) / ctx.samples**2
             grad_table = torch.cat([of_samples, (grad.sum(0) - of_samples.sum(0))[None]])
         if ctx.needs_input_grad[1]:
@@ -97,7 +97,7 @@ def _move(grad_xy, axis: int, grad, table, xy, faces, seen, left, samples: int, 
     """Adds to grad_xy[..., axis] what the borders that are crossed along this axis do."""
     first, second, step = _borders(table, seen, axis, smooth)
     places = [_place(sample, seen.shape) for sample in (first, second)]
-    pixels = [_pixel(*place, seen.shape, samples) for place in places]
+    pixels = [_pixel(place, seen.shape, samples) for place in places]
     # A border between two pixels is shared by them; it is 1 / samples px long.
     pull = grad.index_select(0, pixels[0]) + grad.index_select(0, pixels[1])
     pull = (pull * step).sum(1) / (2 * samples)
@@ -146,8 +146,9 @@ def _place(sample: Tensor, shape) -> tuple[Tensor, Tensor, Tensor]:
     return batch, line - batch * shape[1], sample - line * shape[2]
 
 
-def _pixel(batch: Tensor, row: Tensor, column: Tensor, shape, samples: int) -> Tensor:
-    """Index into B x H x W of the pixels that hold samples of (B, nH, nW)."""
+def _pixel(place: tuple[Tensor, ...], shape, samples: int) -> Tensor:
+    """Index into B x H x W of the pixels that hold samples at batch, row, column of (B, nH, nW)."""
+    batch, row, column = place
     height, width = shape[1] // samples, shape[2] // samples
     row = torch.div(row, samples, rounding_mode="floor")
     column = torch.div(column, samples, rounding_mode="floor")

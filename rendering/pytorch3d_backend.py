@@ -41,7 +41,7 @@ def _fragments(scene: Scene, samples: int, blur_radius: float, faces_per_pixel: 
 
 
 def _flat(found, faces: Tensor):
-    """Where PyTorch3D's (B, H, W, K) fragments are, and their pixel, batch and face as in `soft`."""
+    """Where PyTorch3D's (B, H, W, K) fragments are; their pixel, batch and face as in `soft`."""
     place = (found.pix_to_face >= 0).nonzero(as_tuple=True)
     batch, row, column, _ = place
     height, width = found.pix_to_face.shape[1:3]

@@ -22,9 +22,9 @@ FACES_AT_ONCE = {False: 1 << 15, True: 1 << 20}
 class Rendering:
     """values (B, C, H, W); silhouette (B, H, W) in 0..1, how much of each pixel the mesh covers.
 
-    The rest is seen at one sample a pixel, the one at or right below its centre: face (B, H, W), -1
-    where nothing is; depth (B, H, W) m, inf where nothing is, differentiated by the corners' depths.
-    visible (B, F) says which triangles are seen at any sample.
+    The rest is seen at one sample a pixel, the one at or right below its centre: face (B, H, W),
+    -1 where nothing is; depth (B, H, W) m, inf where nothing is, with derivatives by the corners'
+    depths. visible (B, F) says which triangles are seen at any sample.
     """
 
     values: Tensor
@@ -83,14 +83,14 @@ def rasterize(
 ) -> Rendering:
     """Renders vertices (B, V, 3) m in the camera's axes (OpenCV's) with faces (F, 3).
 
-    intrinsics (3, 3) or (B, 3, 3) px; size (width, height) px. vertex_values (V, C) or (B, V, C) are
-    interpolated over the surface, face_values (F, C) or (B, F, C) are constant on it; both together
-    make the channels, in this order, over `background` (C,), black where none is given.
+    intrinsics (3, 3) or (B, 3, 3) px; size (width, height) px. vertex_values (V, C) or (B, V, C)
+    are interpolated over the surface, face_values (F, C) or (B, F, C) are constant on it; both
+    together make the channels, in this order, over `background` (C,), black where none is given.
 
     mode "hard": the nearest surface, averaged over samples x samples points a pixel, with
-    derivatives at outlines and borders (hard.py). mode "soft": SoftRas with `sigma` and `gamma`, over
-    a black background (soft.py). Triangles that reach before `near` or behind `far` m, or have a
-    corner that isn't a number, are left out. All is computed in single precision.
+    derivatives at outlines and borders (hard.py). mode "soft": SoftRas with `sigma` and `gamma`,
+    over a black background (soft.py). Triangles that reach before `near` or behind `far` m, or have
+    a corner that isn't a number, are left out. All is computed in single precision.
 
     The back end "pytorch3d" needs that package; its hard mode has no derivative by the vertices.
     Raises ValueError for arguments that don't fit, and ImportError where PyTorch3D isn't installed.

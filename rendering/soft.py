@@ -3,8 +3,8 @@
 A triangle j at a signed squared distance d^2 from a pixel weighs sigmoid(d^2 / sigma); the picture
 is a soft-max over depth with temperature gamma, the silhouette the complement of missing every
 triangle (Liu et al., Soft Rasterizer, ICCV 2019). Distances are in normalised device coordinates,
-in which the picture's shorter side is 2. All pairs of a triangle and a pixel within reach are taken,
-without PyTorch3D's limit `faces_per_pixel`.
+in which the picture's shorter side is 2. All pairs of a triangle and a pixel within reach are
+taken, without PyTorch3D's limit `faces_per_pixel`.
 """
 
 import math
@@ -38,7 +38,7 @@ class Fragments:
 
 
 def reach(sigma: float) -> float:
-    """The largest squared distance (NDC) at which a triangle still counts: PyTorch3D's blur_radius."""
+    """The largest squared distance (NDC) where a triangle counts: PyTorch3D's blur_radius."""
     return math.log(1 / LEAST_WEIGHT - 1) * sigma
 
 
@@ -54,8 +54,8 @@ def fragments(
 ) -> Fragments:
     """All pairs of a pixel and a triangle within reach; xy (B, V, 2) px, z (B, V) m.
 
-    The distance is differentiated by the places on the screen, the depth by the corners' depths with
-    the place on the triangle held fixed, as in SoftRas.
+    The distance is differentiated by the places on the screen, the depth by the corners' depths
+    with the place on the triangle held fixed, as in SoftRas.
     """  # fmt: skip
     per_px = 2.0 / min(width, height)
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """Which triangle each sample shows: an exact z-buffer in plain torch, on any device.
 
-Every triangle is tried at the samples in its bounding box, all triangles at once, and the nearest one
-wins by an atomic minimum over (depth, triangle) packed into one integer. A body's triangles are
+Every triangle is tried at the samples in its bounding box, all triangles at once, and the nearest
+one wins by an atomic minimum over (depth, triangle) packed into one integer. A body's triangles are
 smaller than a pixel or two, so there are few candidates and no loop over pixels.
 """
 
@@ -15,7 +15,7 @@ OVERLAP = 1e-5
 
 
 def unpack(key: Tensor) -> tuple[Tensor, Tensor]:
-    """Packed (depth, face) of any shape to the face, -1 for none, and the depth in m, inf for none."""
+    """Packed (depth, face) to the face, -1 for none, and the depth in m, inf for none."""
     hit = key != NOTHING
     depth = (key >> 32).int().view(torch.float32)
     return torch.where(hit, key & 0xFFFFFFFF, -1), torch.where(hit, depth, torch.inf)
@@ -27,9 +27,9 @@ def layers(
 ) -> tuple[Tensor, Tensor]:
     """The nearest surface at every sample, and the nearest one that faces the other way.
 
-    xy (B, V, 2) px, z (B, V) m, faces (F, 3); samples lie at the pixels' centres. Returns two packed
-    layers (B, H, W), for `unpack`. Of a closed mesh the second is where the ray leaves the part that
-    it entered. Triangles that reach before `near` or behind `far` are left out.
+    xy (B, V, 2) px, z (B, V) m, faces (F, 3); samples lie at the pixels' centres. Returns two
+    packed layers (B, H, W), for `unpack`. Of a closed mesh the second is where the ray leaves the
+    part that it entered. Triangles that reach before `near` or behind `far` are left out.
     """
     count, pixels = len(faces), width * height
     used, corners, depths = triangles(xy, z, faces, near, far)
