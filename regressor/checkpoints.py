@@ -12,7 +12,6 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import safetensors
@@ -20,9 +19,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from regressor import images, lifters
 from regressor.errors import FileFormatError, PosecastError
 from regressor.files import replacing
+from regressor.methods import table
 from regressor.safe_pickle import Dropped, refusal
 
 # What authors' files call the part that holds the weights.
@@ -222,7 +221,7 @@ def _groups(state: dict[str, Tensor], most_bytes: int) -> Iterator[dict[str, Ten
 def load(file: str | Path) -> tuple[nn.Module, dict]:
     """The network in a file of `save`, in eval mode, and its metadata (name, options, card)."""
     metadata = read_metadata(file)
-    network = _table(metadata["name"]).create(metadata["name"], **metadata["options"])
+    network = table(metadata["name"]).create(metadata["name"], **metadata["options"])
     return load_published(network, file).eval(), metadata
 
 
@@ -233,14 +232,9 @@ def load_authors(
 
     `start` stands in for parameters that the file lacks, as in `load_published`.
     """
-    state, table = _weights(str(file), read_checkpoint(file)), _table(name)
-    network = table.create(name, **table.options_of(name, state, str(file)))
+    state, networks = _weights(str(file), read_checkpoint(file)), table(name)
+    network = networks.create(name, **networks.options_of(name, state, str(file)))
     return load_published(network, state, start).eval()
-
-
-def _table(name: str) -> ModuleType:
-    """The table of networks in which `name` stands."""
-    return images if name in images.spellings() else lifters
 
 
 def read_metadata(file: str | Path) -> dict:

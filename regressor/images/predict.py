@@ -78,7 +78,8 @@ def load_network(method: str, weights: Path | None, device: str) -> ImageNetwork
                 raise FileFormatError(f"{error} Lay SPIN's {MEAN_FILE} beside it.") from error
             raise
         convention, body = "spin" if method == "spin" else "dsr", "smpl"
-    network = network.to(device).to(memory_format=torch.channels_last)
+    network = network.to(device)
+    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return ImageNetwork(network, convention, body)
 
 
