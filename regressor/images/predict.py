@@ -22,6 +22,7 @@ from regressor.errors import FileFormatError, PosecastError
 from regressor.images.crops import Convention, crop, to_input
 from regressor.images.geometry import estimate_translation
 from regressor.images.hmr import HmrOutput, read_mean_parameters
+from regressor.lifting import device_of
 from regressor.progress import Progress
 from regressor.read_ahead import read_ahead
 from regressor.refine.smoothing import smooth
@@ -53,7 +54,7 @@ class ImageNetwork:
         return (self.body == DEFAULT_BODY) == (body.name == DEFAULT_BODY)
 
 
-def load_network(method: str, weights: Path | None, device: str) -> ImageNetwork:
+def load_network(method: str, weights: Path | None = None, device: str = "auto") -> ImageNetwork:
     """The network `method` with a file of `regressor.train`, an authors' checkpoint, or ours.
 
     Our files say in their card which `crops` and `body` they were trained with. For an authors'
@@ -78,7 +79,7 @@ def load_network(method: str, weights: Path | None, device: str) -> ImageNetwork
                 raise FileFormatError(f"{error} Lay SPIN's {MEAN_FILE} beside it.") from error
             raise
         convention, body = "spin" if method == "spin" else "dsr", "smpl"
-    network = network.to(device)
+    network = network.to(device_of(device))
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return ImageNetwork(network, convention, body)
 
