@@ -74,7 +74,7 @@ def default_body_file() -> Path:
     shipped = Path(__file__).parent / "data" / "default_body.npz"
     if shipped.is_file():  # in the installed extension; otherwise this is the repository
         return shipped
-    return Path(__file__).parents[1] / "regressor" / "smpl" / "data" / "default_body.npz"
+    return Path(__file__).resolve().parents[1] / "regressor" / "smpl" / "data" / "default_body.npz"
 
 
 def read_body(path: str | Path) -> BodyData:
@@ -181,7 +181,9 @@ def set_betas(armature: bpy.types.Object, mesh: bpy.types.Object | None, betas: 
 
     Its actions are for another pelvis then; `shape.reshape` sees to them too.
     """
-    for index, value in enumerate(betas) if mesh is not None else ():
+    for index, value in enumerate(betas):
+        if mesh is None:
+            break  # the user took it away
         mesh.data.shape_keys.key_blocks[f"Shape{index:03d}"].value = value
     template = np.array(armature.data["posecast_joints"]).reshape(-1, 3)
     directions = np.array(armature.data["posecast_joint_directions"]).reshape(-1, 3, BETAS)

@@ -15,6 +15,7 @@ SENSOR_MM = 36.0
 # OpenCV's camera looks along +z with y down; Blender's looks along -z with y up.
 OPENCV_TO_BLENDER = np.diag([1.0, -1.0, -1.0])
 STILL = 1e-6
+TURNS_VIDEOS = bpy.app.version >= (4, 5)  # as the file says; seen in 4.5, not in 4.2 and 4.3
 SAME_RATE = 0.02  # as far may a file's rate be off what its frames' times say
 
 
@@ -103,7 +104,7 @@ def add_video(camera, path: str | Path, image_size: tuple, timing: Timing) -> bp
         path_to_offset = "background_images[0].image_user.frame_offset"
         write_keys(camera.data, path_to_offset, frames[changes], offsets[changes], between=CONSTANT)
     background.rotation = missing_rotation(path, tuple(image.size), image_size)
-    if abs(background.rotation) == np.float32(np.pi / 2):
+    if tuple(image.size) != tuple(image_size) and background.rotation:
         # It was fitted lying down.
         background.scale = max(image_size) / min(image_size)
     return image
@@ -112,10 +113,14 @@ def add_video(camera, path: str | Path, image_size: tuple, timing: Timing) -> bp
 def missing_rotation(path: str | Path, shown: tuple, wanted: tuple | None) -> float:
     """The turn (radians, anticlockwise) that a phone's video still needs in this Blender.
 
-    Blender before 4.5 or so shows a portrait video lying down, which its `shown` size tells.
+    Older ones show a video as it is stored: one in portrait is lying down, which its `shown` size
+    tells, and one filmed upside down stands on its head.
     """
-    if wanted is None or shown == wanted or shown != wanted[::-1]:
+    if wanted is None or shown not in (wanted, wanted[::-1]):
         return 0.0
+    if shown == wanted:
+        upside_down = not TURNS_VIDEOS and _stored_rotation(Path(path)) == 180
+        return np.pi if upside_down else 0.0
     return np.pi / 2 if _stored_rotation(Path(path)) == 270 else -np.pi / 2
 
 
@@ -127,7 +132,9 @@ def _stored_rotation(path: Path) -> int:
             # The matrix comes after 40 bytes, or 52 in the header's long form; 16.16 fixed point.
             start = place + (44 if data[place + 4] == 0 else 56)
             a, b, _, c, d = struct.unpack_from(">5i", data, start)
-            if (a, b, c, d) != (0, 0, 0, 0) and a == d == 0 and b:
+            if a == d == 0 and b and c:
                 return 90 if b > 0 else 270
+            if b == c == 0 and a < 0 and d < 0:
+                return 180
             place = data.find(b"tkhd", place + 4)
     return 0

@@ -8,6 +8,8 @@ from bpy.types import Context, Object
 from . import environment, export, preferences, video_info
 from .estimator import EstimatorError
 from .methods import FIRST, Methods
+from .retarget import presets as bone_maps
+from .retarget import rows
 
 # Blender keeps no references to the strings of a list that is made when it is opened.
 _kept: dict[str, list] = {}
@@ -60,7 +62,14 @@ def refinement_is_there(name: str) -> bool:
 
 
 def presets(settings, context: Context | None) -> list:
-    return _keep("presets", [("AUTO", "Guess", "From the bones' names and places")])
+    listed = bone_maps.names(rows.folder())
+    return _keep("presets", [(*item, "NONE", _map_number(item[0])) for item in listed])
+
+
+def _map_number(identifier: str) -> int:
+    """The same whatever else is listed; 0 for the default."""
+    automatic = identifier == bone_maps.AUTO
+    return 0 if automatic else zlib.crc32(identifier.encode()) & 0x7FFFFFFF or 1
 
 
 def export_formats(settings, context: Context | None) -> list:
@@ -94,10 +103,13 @@ def video_changed(settings, context: Context) -> None:
     _ask_soon()
 
 
-def target_changed(settings, context: Context) -> None: ...
+def target_changed(settings, context: Context) -> None:
+    """Another character's bones are guessed."""
+    settings.preset = bone_maps.AUTO
 
 
-def preset_changed(settings, context: Context) -> None: ...
+def preset_changed(settings, context: Context) -> None:
+    rows.fill(settings, settings.target, settings.preset)
 
 
 def _ask_soon() -> None:

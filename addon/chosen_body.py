@@ -3,7 +3,6 @@
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import Protocol
 
 import bpy
 import numpy as np
@@ -12,16 +11,8 @@ from . import preferences
 from .body import BETAS, DEFAULT, BodyData, BodyFileError, default_body_file, read_body
 from .environment import find_python
 from .estimator import Estimator
-
-
-class Shaped(Protocol):
-    """What has betas (10,) of a body: a Motion, or what a body's run has on record."""
-
-    @property
-    def betas(self): ...
-
-    @property
-    def body(self) -> str: ...
+from .motion_file import Motion
+from .results import RecordedShape
 
 
 def chosen_body(context: bpy.types.Context, choice: str) -> BodyData:
@@ -40,7 +31,7 @@ def chosen_body(context: bpy.types.Context, choice: str) -> BodyData:
     return read_body(file)
 
 
-def betas_for(body: str, recorded: Shaped, choice: str) -> np.ndarray:
+def betas_for(body: str, recorded: Motion | RecordedShape, choice: str) -> np.ndarray:
     """(10,) what was recorded with "VIDEO", if it is of this kind of `body`; otherwise neutral.
 
     `body` and the recorded one are "default" or a body file's name.

@@ -15,6 +15,7 @@ SHAPE = "Shape"  # how the names of the betas' shape keys begin
 @contextmanager
 def engine_meshes(meshes: list[bpy.types.Object]):
     """Copies of skinned meshes, in their place and under their names; gone afterwards."""
+    keys_before = set(bpy.data.shape_keys)
     copies, names = [], [(mesh.name, mesh.data.name) for mesh in meshes]
     try:
         for mesh, (name, data_name) in zip(meshes, names, strict=True):
@@ -27,6 +28,8 @@ def engine_meshes(meshes: list[bpy.types.Object]):
             data = copy.data
             bpy.data.objects.remove(copy)
             bpy.data.meshes.remove(data)
+        # Blender counts a user too many of a copied mesh's keys, and would complain when saving.
+        bpy.data.batch_remove(set(bpy.data.shape_keys) - keys_before)
         for mesh, (name, data_name) in zip(meshes, names, strict=True):
             mesh.name, mesh.data.name = name, data_name
 

@@ -1,7 +1,9 @@
 """Where the estimator's Python is. Without bpy, but for the place of the user's folder."""
 
+import functools
 import json
 import os
+import tomllib
 from pathlib import Path
 
 from . import estimator
@@ -19,8 +21,9 @@ def user_folder() -> Path:
     """Where Posecast may keep files of its own; it needn't exist yet."""
     import bpy
 
-    if __package__.startswith("bl_ext."):
-        return Path(bpy.utils.extension_path_user(__package__))
+    package = __package__ or ""
+    if package.startswith("bl_ext."):
+        return Path(bpy.utils.extension_path_user(package))
     return Path(bpy.utils.user_resource("DATAFILES", path="posecast"))
 
 
@@ -69,3 +72,10 @@ def clone() -> Path | None:
     """The repository this add-on runs from, if it does."""
     root = repository_root()
     return root if (root / "regressor").is_dir() else None
+
+
+@functools.cache
+def version() -> str:
+    """This add-on's, which is the estimator's that comes with it."""
+    manifest = Path(__file__).with_name("blender_manifest.toml")
+    return tomllib.loads(manifest.read_text(encoding="utf-8"))["version"]

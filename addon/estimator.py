@@ -12,12 +12,13 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 PYTHON_VARIABLE = "POSECAST_PYTHON"
 # What Blender sets for its own Python, and what would lead another one astray.
 _UNWANTED = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "PYTHONSTARTUP", "VIRTUAL_ENV")
-_GRACE_S = 0.4  # between the request to end and the end
+_GRACE_S = 0.3  # between the request to end and the end
 _LOG_TAIL = 8000  # bytes of the log that are read for its last lines
 
 
@@ -100,8 +101,10 @@ class Estimator:
         self.progress_file = folder / f"{module}.jsonl"
         self.records: list[dict] = []
         self._read = 0
+        self._notes: list[str] = []
         self._kill_at: float | None = None
-        with self.log.open("wb") as log:
+        self.log.write_bytes(b"")
+        with self.log.open("ab") as log:
             try:
                 self._process = subprocess.Popen(
                     [str(python), "-u", "-m", module, *arguments],
@@ -163,21 +166,29 @@ class Estimator:
         named = done[-1].get("outputs") or [done[-1].get("output")]
         return [Path(name) for name in named if name]
 
-    def log_lines(self, count: int) -> list[str]:
-        """The last lines of the log; its end alone is read."""
+    def note(self, line: str) -> None:
+        """Adds a line to the log, between those of the estimator's own."""
+        self._notes.append(line)
+        with suppress(OSError), self.log.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+    def log_lines(self, count: int, own: bool = True) -> list[str]:
+        """The last lines of the log, with the notes or without; its end alone is read."""
         try:
             with self.log.open("rb") as file:
                 file.seek(max(0, self.log.stat().st_size - _LOG_TAIL))
                 text = file.read().decode(errors="replace")
         except OSError:
             return []
-        return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        return [line for line in lines if own or line not in self._notes][-count:]
 
     def stop(self) -> None:
         """Asks the process and all that it started to end, and doesn't wait; see `stopped`."""
         if self._kill_at is None:
             self._kill_at = time.monotonic() + _GRACE_S
             _end(self._process, signal.SIGTERM)
+            self._let_go()
 
     def stopped(self) -> bool:
         """Whether all have ended after `stop`; those that don't in time are killed by this call."""
@@ -194,6 +205,10 @@ class Estimator:
             self.stop()
         while not self.stopped():
             time.sleep(0.02)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Closes the pipe, which ends the estimator even while this process is kept busy."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 
@@ -207,8 +222,7 @@ class Estimator:
                 f"The estimator was ended by {signal.Signals(-status).name} before it was done; "
                 "start it again, with less other work if memory ran out."
             )
-        text = self.log.read_text(errors="replace").strip()
-        last = text.splitlines()[-1].strip() if text else "it said nothing"
+        last = next(reversed(self.log_lines(1, own=False)), "it said nothing").strip()
         hint = f"; {_how_to_make_one(self.root)}" if "No module named" in last else ""
         return f"The estimator stopped with status {status}: {last.rstrip('.')}{hint}."
 

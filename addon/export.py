@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
+import numpy as np
 
 from . import amass, bvh
 from .action import rest_joints, scene_rate
@@ -91,7 +92,7 @@ def _amass(path: Path, items: list, scene: bpy.types.Scene) -> None:
     mesh = mesh_of(armature)
     keys = mesh.data.shape_keys.key_blocks if mesh is not None else {}
     names = [f"Shape{index:03d}" for index in range(10)]
-    betas = [keys[name].value if name in keys else 0.0 for name in names]
+    betas = np.array([keys[name].value if name in keys else 0.0 for name in names])
     body = armature.data.get("posecast_body", "")
     amass.save(path, amass.to_amass(posed, rest_joints(armature), betas, scene_rate(scene), body))
 

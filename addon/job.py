@@ -17,12 +17,13 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
+from . import screen
 from .estimator import Estimator, EstimatorError
 from .operators.base import TOLD, unforeseen
+from .screen import busy, redraw, say, show, tell
 
 TICK_S = 0.1
 STOPPING_TICK_S = 0.02
-STATUS_S = 20.0  # how long the status bar shows the last word
 LOG_LINES = 8
 STAGES = {
     "start": "Starting",
@@ -34,6 +35,10 @@ STAGES = {
 }
 LOADING = "Putting it into the scene"
 CANCELLED = "Cancelled; nothing was changed."
+
+
+class JobError(EstimatorError):
+    """A job that was waited for failed; the panel says so already."""
 
 
 @dataclass
@@ -72,10 +77,11 @@ def log_file() -> Path | None:
 
 
 def start(job: Job) -> None:
-    """Sees to `job` from now on. In background it returns when all is done, or raises its error."""
+    """Sees to `job` from now on. In background it returns when all is done, or raises JobError."""
     global _job, _log_file
     _job, _log_file = job, job.run.log
     _log.clear()
+    say("Posecast is at work; Esc cancels")
     show(state="RUNNING", stage=STAGES["start"], fraction=-1.0, seconds_left=-1.0, message="")
     if bpy.app.background:
         _wait(job)
@@ -100,54 +106,11 @@ def end_now(*_) -> None:
         job.clear()
 
 
-def tell(state: str, message: str) -> None:
-    """The last word of a job, or why none was started, in the panel and the status bar."""
-    show(state=state, message=message, fraction=-1.0, seconds_left=-1.0)
-    if not bpy.app.background:
-        _status(f"Posecast: {message}")
-        if bpy.app.timers.is_registered(_clear_status):
-            bpy.app.timers.unregister(_clear_status)
-        bpy.app.timers.register(_clear_status, first_interval=STATUS_S, persistent=True)
-
-
-def show(**values) -> None:
-    """Sets what the panel shows, and has it drawn again."""
-    shown = bpy.context.window_manager.posecast
-    for name, value in values.items():
-        setattr(shown, name, value)
-    redraw()
-
-
-def redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
-
-
-def in_view():
-    """A context with a window and a 3D view, which a timer's has not."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                region = next(region for region in area.regions if region.type == "WINDOW")
-                return bpy.context.temp_override(window=window, area=area, region=region)
-    windows = bpy.context.window_manager.windows
-    return bpy.context.temp_override(window=windows[0] if windows else None)
-
-
-def busy() -> bool:
-    """Whether the user is in the midst of something during which the scene must not change."""
-    if bpy.app.is_job_running("RENDER"):
-        return True
-    # Blender's own tools hold on to what they work at; those of add-ons may run for ever.
-    return any(
-        bpy.types.Operator.bl_rna_get_subclass_py(item.bl_idname) is None
-        for window in bpy.context.window_manager.windows
-        for item in window.modal_operators
-    )
+def refuse(message: str) -> None:
+    """Says why no job was started; the log of an earlier one has nothing to do with it."""
+    global _log_file
+    _log_file = None
+    tell("FAILED", message)
 
 
 def _tick() -> float | None:
@@ -207,6 +170,7 @@ def _over(job: Job, state: str, message: str) -> None:
     global _job
     _job = None
     job.run.cancel()
+    job.run.note(f"{time.strftime('%H:%M:%S')} {message}")
     _keep_log(job)
     job.clear()
     tell(state, message)
@@ -222,12 +186,17 @@ def _keep_log(job: Job) -> None:
 
 def _show_progress(job: Job) -> None:
     shown = bpy.context.window_manager.posecast
+    told = [r for r in job.run.poll() if r.get("stage") not in ("done", "error")]
+    if told:
+        words = _words(told[-1])
+        if (stage := str(words["stage"])) != shown.stage:
+            say(f"Posecast: {stage} (Esc cancels)")
+            if (begun := stage.partition(",")[0]) != shown.stage.partition(",")[0]:
+                job.run.note(f"{time.strftime('%H:%M:%S')} {begun}")
+        show(**words)
     if shown.show_log and (lines := job.run.log_lines(LOG_LINES)) != _log:
         _log[:] = lines
         redraw()
-    told = [r for r in job.run.poll() if r.get("stage") not in ("done", "error")]
-    if told:
-        show(**_words(told[-1]))
 
 
 def _words(record: dict) -> dict[str, str | float]:
@@ -252,7 +221,7 @@ def _wait(job: Job) -> None:
         while _job is job:
             error = _attempt(job)
             if error is not None:
-                raise error if isinstance(error, TOLD) else EstimatorError(unforeseen(error))
+                raise JobError(bpy.context.window_manager.posecast.message) from error
             stage = bpy.context.window_manager.posecast.stage.partition(",")[0]
             if _job is job and stage != last:
                 last = stage
@@ -262,15 +231,6 @@ def _wait(job: Job) -> None:
         if _job is job:
             end_now()
             show(state="IDLE", message=CANCELLED)
-
-
-def _status(text: str | None) -> None:
-    for window in bpy.context.window_manager.windows:
-        window.workspace.status_text_set(text)
-
-
-def _clear_status() -> None:
-    _status(None)
 
 
 @persistent
@@ -287,9 +247,6 @@ def unregister() -> None:
     end_now()
     atexit.unregister(end_now)
     bpy.app.handlers.load_pre.remove(_before_loading)
-    if bpy.app.background:
-        return
-    _status(None)
-    for timer in (_tick, _clear_status):
-        if bpy.app.timers.is_registered(timer):
-            bpy.app.timers.unregister(timer)
+    screen.unregister()
+    if not bpy.app.background and bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)

@@ -3,8 +3,18 @@
 from dataclasses import dataclass, field
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, StringProperty
-from bpy.types import Context
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
+from bpy.types import Context, UILayout
+
+from . import environment, setup_job
+from .estimator import EstimatorError
+from .installation import Work
+from .panels.wrapped import draw_wrapped
+
+LOG_LINES = 8
+LOG_WIDTH = 120  # letters
+OFFLINE = "Set-up downloads packages, and Blender isn't allowed to go online yet."
+ICONS = {"ok": "CHECKMARK", "missing": "ERROR", "note": "INFO"}
 
 
 @dataclass
@@ -13,6 +23,7 @@ class Chosen:
 
     python: str = ""
     source: str = ""
+    base_python: str = ""
     torch: str = "AUTO"
     smpl_file: str = ""
     gender: str = "neutral"
@@ -35,6 +46,11 @@ class POSECAST_AP_preferences(bpy.types.AddonPreferences):
         name="Install from",
         description="Folder of Posecast's repository to set up from; if empty, this release",
         subtype="DIR_PATH",
+    )
+    base_python: StringProperty(
+        name="Made with",
+        description="Python 3.11 or 3.12 to set up with; if empty, one is looked for",
+        subtype="FILE_PATH",
     )
     torch: EnumProperty(
         name="PyTorch",
@@ -94,6 +110,90 @@ class POSECAST_AP_preferences(bpy.types.AddonPreferences):
         min=0,
         soft_max=10000,
     )
+    show_options: BoolProperty(
+        name="Options", description="Show what is installed, and with what it is made"
+    )
+    show_log: BoolProperty(name="Log", description="Show the last lines of the log")
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        self._draw_estimator(layout, context)
+        layout.separator()
+        self._draw_models(layout)
+        layout.separator()
+        row = layout.row(align=True)
+        row.prop(self, "cache_size_mb")
+        row.operator("posecast.clear_cache", text="", icon="TRASH")
+
+    def _draw_estimator(self, layout: UILayout, context: Context) -> None:
+        box = layout.box()
+        work = setup_job.current()
+        if work is None:
+            self._draw_state(box, context)
+        else:
+            self._draw_work(box, work)
+        if self.show_log and (work or setup_job.log()):
+            lines = (work or setup_job).lines(LOG_LINES)
+            column = box.column(align=True)
+            column.scale_y = 0.8
+            for line in lines or ["The log is empty."]:
+                column.label(text=line[:LOG_WIDTH])
+
+        column = layout.column()
+        column.active = work is None
+        column.prop(self, "python", placeholder="The one that was set up")
+        column.prop(self, "device")
+
+    def _draw_state(self, box: UILayout, context: Context) -> None:
+        """What there is, what came out last, and the buttons."""
+        last, message = setup_job.last()
+        if last is None:
+            draw_wrapped(box, context, *at_hand(self))
+        else:
+            good = not last.error and not last.stopping and (last.found or {}).get("ok")
+            draw_wrapped(box, context, message, "CHECKMARK" if good else "ERROR")
+            for finding in (last.found or {}).get("findings", []):
+                if finding["text"] != message:
+                    draw_wrapped(box, context, finding["text"], ICONS.get(finding["state"], "DOT"))
+        if not bpy.app.online_access:
+            draw_wrapped(box, context, OFFLINE, "INTERNET_OFFLINE")
+            box.operator("extensions.userpref_allow_online", text="Allow Online Access")
+        row = box.row()
+        row.operator("posecast.set_up", icon="IMPORT")
+        row.operator("posecast.check_setup", icon="VIEWZOOM")
+        row = toggles(box)
+        row.prop(self, "show_options", icon=arrow(self.show_options), emboss=False)
+        if last is not None:
+            row.prop(self, "show_log", icon=arrow(self.show_log), emboss=False)
+            row.operator("posecast.open_setup_log", text="", icon="TEXT")
+        if self.show_options:
+            column = box.column()
+            column.prop(self, "torch")
+            column.prop(self, "source", placeholder="This release")
+            column.prop(self, "base_python", placeholder="Looked for")
+
+    def _draw_work(self, box: UILayout, work: Work) -> None:
+        row = box.row()
+        row.progress(factor=work.fraction, text=work.stage)
+        row.operator("posecast.cancel_setup", text="", icon="CANCEL")
+        row = toggles(box)
+        row.label(text=work.detail or "This may take some minutes.")
+        row.prop(self, "show_log", icon=arrow(self.show_log), emboss=False)
+
+    def _draw_models(self, layout: UILayout) -> None:
+        column = layout.column()
+        column.prop(self, "smpl_file")
+        row = column.row()
+        row.active = bool(self.smpl_file)
+        row.prop(self, "gender", expand=True)
+        column = layout.column()
+        column.prop(self, "detector")
+        if self.detector == "rtmlib":
+            column.prop(self, "pose_model")
+            column.prop(self, "person_model")
+        column.prop(self, "weights")
 
 
 def get(context: Context) -> Chosen:
@@ -106,6 +206,7 @@ def get(context: Context) -> Chosen:
     return Chosen(
         python=_absolute(kept.python),
         source=_absolute(kept.source),
+        base_python=_absolute(kept.base_python),
         torch=kept.torch,
         smpl_file=_absolute(kept.smpl_file),
         gender=kept.gender,
@@ -115,6 +216,30 @@ def get(context: Context) -> Chosen:
         device=kept.device,
         cache_size_mb=kept.cache_size_mb,
     )
+
+
+def at_hand(chosen: POSECAST_AP_preferences) -> tuple[str, str]:
+    """A sentence on the estimator that would be used, and an icon."""
+    try:
+        python = environment.find_python(_absolute(chosen.python))
+    except EstimatorError:
+        return "The estimator isn't set up yet; this needs the network once.", "INFO"
+    mark = environment.read_mark(environment.user_folder() / environment.FOLDER)
+    if mark and not chosen.python and mark.get("version") != environment.version():
+        return "The estimator is of another version than this add-on; set it up again.", "ERROR"
+    return f"The estimator's Python is {python}.", "CHECKMARK"
+
+
+def toggles(layout: UILayout) -> UILayout:
+    """A row for what opens more, beginning at the left."""
+    row = layout.row()
+    row.use_property_split = False
+    row.alignment = "LEFT"
+    return row
+
+
+def arrow(shown: bool) -> str:
+    return "DOWNARROW_HLT" if shown else "RIGHTARROW"
 
 
 def _absolute(path: str) -> str:

@@ -185,8 +185,9 @@ def _add_movie(
     clip = bpy.data.movieclips.load(str(video))
     shown = tuple(clip.size)
     bpy.data.movieclips.remove(clip)
-    strip.transform.rotation = missing_rotation(video, shown, image_size)
-    upright = shown[::-1] if strip.transform.rotation else shown
+    turn = missing_rotation(video, shown, image_size)
+    strip.transform.rotation = turn
+    upright = shown[::-1] if turn and shown != image_size else shown
     strip.transform.scale_x = strip.transform.scale_y = size[0] / upright[0]
     strip.transform.offset_x = -size[0] / 2
 

@@ -107,19 +107,19 @@ class POSECAST_PG_settings(PropertyGroup):
         description="Body that is animated",
         items=[
             ("DEFAULT", "Default", "The body that comes with Posecast"),
-            ("SMPL", "My SMPL file", "The SMPL file that the preferences name"),
+            ("SMPL", "My SMPL", "The SMPL file that the preferences name"),
         ],
     )
     betas: EnumProperty(
         name="Shape",
         description="Shape of the body",
         items=[
-            ("VIDEO", "From the video", "The person's own proportions"),
+            ("VIDEO", "Video's", "The person's own proportions"),
             ("NEUTRAL", "Neutral", "The body's mean shape"),
         ],
     )
     nla: BoolProperty(
-        name="Keep runs in the NLA",
+        name="Keep runs in NLA",
         description="Put the action of an earlier run onto a muted NLA track",
     )
     # Retarget
@@ -144,6 +144,7 @@ class POSECAST_PG_settings(PropertyGroup):
     )
     bones: CollectionProperty(type=POSECAST_PG_bone)
     bones_index: IntProperty()
+    bones_problem: StringProperty()  # why the map gave no bones
     mode: EnumProperty(
         name="Mode",
         description="How the character follows",

@@ -8,6 +8,7 @@ import bpy
 MODULES = (
     "properties",
     "preferences",
+    "setup_job",
     "operators.setup",
     "operators.estimate",
     "operators.look",

@@ -77,6 +77,7 @@ def record(armature: bpy.types.Object, motion: Motion, file: Path | None, video:
         "body": motion.body,
     }
     action = active_action(armature)
+    assert action is not None, "a run is recorded once it is keyed"
     for item in (armature, action):
         for name, value in facts.items():
             item[f"posecast_{name}"] = value

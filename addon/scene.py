@@ -23,6 +23,7 @@ from .camera import Timing, add_camera, add_video, look_through
 from .chosen_body import betas_for, chosen_body
 from .motion_file import Motion, read_motion
 from .shape import reshape
+from .shared_world import in_world_of
 
 FIRST_FRAME = 1
 MOST_FPS = 120.0  # a phone's variable rate may be told as thousands
@@ -99,6 +100,9 @@ def place(
         set_scene_rate(scene, movie_fps)
     fps = scene_rate(scene)
     clip_start = float(min(motion.times[0] for motion in motions))
+    # The person seen for longest tells most of a camera that moves.
+    longest = max(range(len(motions)), key=lambda index: len(motions[index]))
+    motions = [in_world_of(motions[longest], motion) for motion in motions]
     keyed = [frame_numbers(motion, fps, start, clip_start) for motion in motions]
     collection = _collection(scene)
     bodies = []
@@ -119,14 +123,13 @@ def place(
     everything = np.concatenate(keyed)
     if how.rate == "VIDEO":
         set_scene_range(scene, everything)
-    # The person seen for longest tells most of a camera that moves.
-    longest = max(range(len(motions)), key=lambda index: len(motions[index]))
-    if motions[longest].camera is not None:
+    seen = motions[longest].camera
+    if seen is not None:
         timing = Timing(clip_start, start, fps, movie_fps, int(np.ceil(everything.max())))
         armatures = [armature for armature, _ in bodies]
-        camera = _camera(scene, motions[longest].camera, collection, keyed[longest], armatures)
+        camera = _camera(scene, seen, collection, keyed[longest], armatures)
         if video is not None:
-            add_video(camera, video, motions[longest].camera.image_size, timing)
+            add_video(camera, video, seen.image_size, timing)
         if how.rate == "VIDEO" or scene.camera is None:
             look_through(scene, camera)
     scene.frame_set(scene.frame_start if how.rate == "VIDEO" else scene.frame_current)

@@ -75,7 +75,9 @@ def read(video: str) -> VideoInfo | str | None:
     if not video:
         return None
     found = _infos[video] = _read(Path(video))
-    if isinstance(found, VideoInfo) and _previews is not None and video not in _previews:
+    if isinstance(found, VideoInfo) and _previews is not None:
+        if video in _previews:  # the file may be another by now
+            del _previews[video]
         _previews.load(video, video, "MOVIE")  # made when it is first drawn, in the background
     return found
 
@@ -102,32 +104,60 @@ def keep_look(video: str, picture: Path) -> Look:
     """Keeps what `regressor.look` found: its picture, and the .json beside it."""
     found = json.loads(picture.with_suffix(".json").read_text(encoding="utf-8"))
     boxes = {person["number"]: tuple(person["box"]) for person in found["people"]}
-    _looks[video] = Look(float(found["time"]), boxes, _icon(f"look {video}", picture))
+    pixels = _pixels(picture)
+    if boxes:
+        scale = pixels.shape[1] / found["width"]
+        pixels = around(pixels, scale * np.array(list(boxes.values())))
+    _looks[video] = Look(float(found["time"]), boxes, _icon(f"look {video}", padded(pixels)))
     return _looks[video]
 
 
-def _icon(name: str, file: Path) -> int:
-    """The picture, padded to a square, as an icon; sharper than Blender's own thumbnails."""
-    if _previews is None:
-        return 0
+def _pixels(file: Path) -> np.ndarray:
+    """(height, width, 4) of a picture, the top row first."""
     image = bpy.data.images.load(str(file))
     try:
-        longest = max(image.size)
-        if longest > PICTURE:
-            image.scale(*(max(1, round(side * PICTURE / longest)) for side in image.size))
         width, height = image.size
         pixels = np.empty(4 * width * height, np.float32)
         image.pixels.foreach_get(pixels)
     finally:
         bpy.data.images.remove(image)
-    square = np.zeros((max(width, height), max(width, height), 4), np.float32)
-    y, x = (len(square) - height) // 2, (len(square) - width) // 2
-    square[y : y + height, x : x + width] = pixels.reshape(height, width, 4)
+    return pixels.reshape(height, width, 4)[::-1]
+
+
+def around(pixels: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """The part of a picture (height, width, 4) that holds all boxes (N, 4) px, as square as can be.
+
+    A sidebar is narrow: of a wide picture people would be small in it.
+    """
+    axis = int(pixels.shape[1] > pixels.shape[0])  # the longer side's
+    longer, shorter = pixels.shape[axis], pixels.shape[1 - axis]
+    first, last = boxes[:, 1 - axis].min(), boxes[:, 3 - axis].max()
+    length = int(min(longer, max(shorter, 1.1 * (last - first))))
+    start = int(np.clip((first + last - length) / 2, 0, longer - length))
+    return pixels[:, start : start + length] if axis else pixels[start : start + length]
+
+
+def padded(pixels: np.ndarray) -> np.ndarray:
+    """A picture (height, width, 4) of at most PICTURE pixels in the middle of a clear square."""
+    step = -(-max(pixels.shape[:2]) // PICTURE)
+    height, width = (side // step for side in pixels.shape[:2])
+    blocks = pixels[: height * step, : width * step].reshape(height, step, width, step, 4)
+    side = max(height, width)
+    square = np.zeros((side, side, 4), np.float32)
+    y, x = (side - height) // 2, (side - width) // 2
+    square[y : y + height, x : x + width] = blocks.mean(axis=(1, 3))
+    return square
+
+
+def _icon(name: str, square: np.ndarray) -> int:
+    """The icon of a square picture; Blender's own of a file would be smaller than the panel."""
+    if _previews is None:
+        return 0
     if name in _previews:
         del _previews[name]
     preview = _previews.new(name)
-    preview.image_size = (len(square), len(square))
-    preview.image_pixels_float.foreach_set(square.ravel())
+    preview.image_size = square.shape[:2]
+    preview.image_pixels_float.foreach_set(np.ascontiguousarray(square[::-1]).ravel())
     return preview.icon_id
 
 

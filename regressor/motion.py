@@ -105,7 +105,7 @@ class Motion:
         AMASS's hands are put to rest (SMPL-H has more joints there), and of its betas the first 10
         are kept.
         """
-        content = _read(file)
+        content = read_arrays(file)
         if "mocap_frame_rate" in content:  # as SMPL-X's files spell it
             content.setdefault("mocap_framerate", content["mocap_frame_rate"])
         needed = ("poses", "trans", "betas", "gender", "mocap_framerate")
@@ -137,7 +137,7 @@ def _checked(name: str, value: np.ndarray, sizes: dict[Any, int]) -> np.ndarray:
     return array
 
 
-def _read(file: str | Path) -> dict[str, Any]:
+def read_arrays(file: str | Path) -> dict[str, Any]:
     """The arrays of an .npz by name; single values as Python's own."""
     try:
         with np.load(file, allow_pickle=False) as archive:

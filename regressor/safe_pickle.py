@@ -5,14 +5,22 @@ SMPL, 3DPW and the lifters need, and every one of them leads to code of this fil
 data types and scalars are built from checked parts (a forged data type could otherwise make NumPy
 follow a pointer from the file), sparse matrices and chumpy arrays become stand-ins that
 `np.asarray` reads, and random states are dropped. Any other name is refused.
+
+Files of joblib, which many published tools write, are read as well: pickles, compressed or not, in
+which the bytes of every array follow a note of its shape.
 """
 
+import bz2
+import gzip
+import io
+import lzma
 import math
 import pickle
 import re
+import zlib
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
@@ -20,14 +28,14 @@ from regressor.errors import FileFormatError
 
 
 def load_pickle(file: str | Path) -> Any:
-    """The object in a plain pickle (SMPL, 3DPW): containers, numbers, text, NumPy arrays.
+    """The object in a pickle or a file of joblib: containers, numbers, text, NumPy arrays.
 
     Text of Python 2 is read as latin-1. Chumpy arrays and sparse matrices come as `ChumpyArray`
     and `SparseMatrix`. Raises FileFormatError for anything else, before it is called.
     """
     try:
         with Path(file).open("rb") as stream:
-            return RestrictedUnpickler(stream, encoding="latin1").load()
+            return RestrictedUnpickler(_unpacked(stream)).load()
     except RefusedNameError as error:
         raise FileFormatError(refusal(file, str(error))) from None
     except OSError as error:
@@ -38,12 +46,29 @@ def load_pickle(file: str | Path) -> Any:
         ) from error
 
 
+def _unpacked(stream: BinaryIO) -> BinaryIO:
+    """The stream itself, or what it holds where joblib compressed it."""
+    start = stream.read(6)
+    stream.seek(0)
+    if start.startswith(b"\x78"):  # zlib, joblib's own choice
+        return io.BytesIO(zlib.decompressobj().decompress(stream.read(), MOST_BYTES))
+    for prefix, open_packed in _COMPRESSIONS.items():
+        if start.startswith(prefix):
+            with open_packed(stream) as packed:
+                return io.BytesIO(packed.read(MOST_BYTES))
+    return stream
+
+
 def refusal(file: str | Path, name: str) -> str:
     """The sentence for a pickle that names what it has no business with."""
     return (
         f"{file} was not opened because it wants to use {name}, which data files don't need: "
         "get it from its original source."
     )
+
+
+MOST_BYTES = 8 << 30  # of a file unpacked; a small one may otherwise claim to hold anything
+_COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7zXZ": lzma.open}
 
 
 class RefusedNameError(pickle.UnpicklingError):
@@ -117,6 +142,10 @@ class _ArrayType:
     """Stands for numpy.ndarray where a pickle names the class."""
 
 
+class _JoblibArray:
+    """Stands for joblib's note that an array's bytes follow."""
+
+
 def _as(kind: type, value: Any) -> Any:
     if not isinstance(value, kind):
         raise pickle.UnpicklingError(f"expected {kind.__name__}, found {type(value).__name__}")
@@ -159,7 +188,7 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
 
 
 def _new_object(kind: type, base: type, _state: Any) -> Any:
-    if kind not in (ChumpyArray, SparseMatrix) or base is not object:
+    if kind not in (ChumpyArray, SparseMatrix, _JoblibArray) or base is not object:
         raise RefusedNameError(f"an object of {kind}")
     return kind.__new__(kind)
 
@@ -169,18 +198,26 @@ def _no_bytes() -> bytes:
     return b""
 
 
+def _default_dict(*_factory) -> dict:
+    """What is read has the keys that it has, so it needs no default."""
+    return {}
+
+
 _BUILTINS = {
     "set": set,
     "frozenset": frozenset,
     "complex": complex,
     "object": object,
     "bytes": _no_bytes,
+    "dict": dict,
 }
 _ADMITTED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): _ArrayType,
     ("numpy", "dtype"): _DataType,
     ("_codecs", "encode"): _encode,
     ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "defaultdict"): _default_dict,
+    ("joblib.numpy_pickle", "NumpyArrayWrapper"): _JoblibArray,
     ("chumpy.ch", "Ch"): ChumpyArray,
     **{
         (f"numpy.{core}.{module}", name): function
@@ -205,6 +242,10 @@ _ADMITTED: dict[tuple[str, str], Any] = {
 class RestrictedUnpickler(pickle._Unpickler):
     """Admits the names of `_ADMITTED` and gives states to nothing but arrays and stand-ins."""
 
+    def __init__(self, stream: BinaryIO):
+        super().__init__(stream, encoding="latin1")
+        self._stream = stream
+
     dispatch: ClassVar = dict(pickle._Unpickler.dispatch)  # pyright: ignore[reportAttributeAccessIssue]
 
     def find_class(self, module: str, name: str) -> Any:
@@ -225,9 +266,26 @@ class RestrictedUnpickler(pickle._Unpickler):
         state, target = stack.pop(), stack[-1]
         if isinstance(target, np.ndarray):
             _fill(target, state)
+        elif isinstance(target, _JoblibArray):
+            stack[-1] = self._joblib_array(_as(dict, state))
         elif isinstance(target, Dropped | ChumpyArray | SparseMatrix | _DataType):
             target.__setstate__(state)
         else:
             raise RefusedNameError(f"a state for {type(target).__name__}")
+
+    def _joblib_array(self, note: dict) -> np.ndarray:
+        """The array whose bytes follow in the file; one of objects is a pickle of its own."""
+        dtype = _as(_DataType, note["dtype"]).dtype
+        if note["subclass"] is not _ArrayType:
+            raise RefusedNameError(f"an array of {note['subclass']}")
+        if dtype.hasobject:
+            return _as(np.ndarray, RestrictedUnpickler(self._stream).load())
+        read = self.read  # pyright: ignore[reportAttributeAccessIssue]
+        if note.get("numpy_array_alignment_bytes") is not None:
+            read(read(1)[0])
+        shape = tuple(_as(int, n) for n in note["shape"])
+        size = math.prod(shape) * dtype.itemsize
+        content = read(size) if min(shape, default=0) >= 0 else b""
+        return _fill(np.empty(0), (shape, _DataType(dtype.str), note["order"] == "F", content))
 
     dispatch[pickle.BUILD[0]] = load_build  # pyright: ignore[reportArgumentType]

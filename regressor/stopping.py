@@ -25,8 +25,10 @@ class Listener:
 
     def __init__(self) -> None:
         self.progress: Progress | None = None  # which is told of the end as well
-        # Libraries that are being loaded may have put something else in its place by then.
-        self._errors = os.dup(2)
+        self._errors = -1
+        with suppress(OSError):  # there may be no standard error
+            # Libraries that are being loaded may have put something else in its place by then.
+            self._errors = os.dup(2)
         self._told, told_by_system = os.pipe()
         os.set_blocking(told_by_system, False)
         signal.set_wakeup_fd(told_by_system, warn_on_full_buffer=False)

@@ -120,7 +120,7 @@ def validator() -> list[str] | None:
         tags = scripts / "modules/_bpy_internal/extensions/tags.py"
         return [sys.executable, str(tool), "validate", "--valid-tags", str(tags)]
     blender = shutil.which("blender")
-    return blender and [blender, "--command", "extension", "validate"]
+    return [blender, "--command", "extension", "validate"] if blender else None
 
 
 def run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess:

@@ -111,7 +111,9 @@ def test_default_install_is_free_for_paid_work():
     assert not [text for text in project["dependencies"] if text.startswith(("smplx", "bpy"))]
 
 
-@pytest.mark.parametrize("module", [f"regressor.{n}" for n in ("estimate", "methods", "look")])
+@pytest.mark.parametrize(
+    "module", [f"regressor.{n}" for n in ("estimate", "methods", "look", "convert")]
+)
 def test_help_comes_without_the_heavy_libraries(module):
     program = f"""
 import runpy, sys

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 import types
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import scipy.sparse
 
 from regressor.errors import FileFormatError
 from regressor.safe_pickle import ChumpyArray, Dropped, load_pickle
-from tests import hostile
+from tests import hostile, joblib_files
 
 DATA = {
     "floats": np.arange(12.0).reshape(3, 4),
@@ -49,6 +50,49 @@ def test_data_comes_as_it_was(dump, protocol):
         np.testing.assert_array_equal(loaded[name], value, err_msg=name)
         if isinstance(value, np.ndarray):
             assert loaded[name].dtype.kind == value.dtype.kind, name
+
+
+@pytest.mark.parametrize("compress", ["", "zlib", "gzip"])
+def test_data_of_joblib_comes_as_it_was(tmp_path, compress):
+    data = DATA | {"nested": {"again": [DATA["fortran"]] * 2}, "none": np.array(2.5)}
+    people = defaultdict(dict, {np.int64(3): data})
+    loaded = load_pickle(joblib_files.dump(people, tmp_path / "file.pkl", compress))
+    assert type(loaded) is dict and list(loaded) == [3]
+    for name, value in data.items():
+        np.testing.assert_equal(loaded[3][name], value, err_msg=name)
+        if isinstance(value, np.ndarray):
+            assert loaded[3][name].dtype.kind == value.dtype.kind, name
+            assert loaded[3][name].flags.f_contiguous == value.flags.f_contiguous, name
+
+
+@pytest.mark.parametrize("compress", ["", "zlib", "gzip"])
+@pytest.mark.parametrize("name", hostile.gadgets(hostile.Path("x")))
+def test_hostile_files_of_joblib_raise_and_do_not_run(tmp_path, name, compress):
+    content = [np.arange(3), hostile.gadgets(tmp_path / "ran")[name], np.arange(3)]
+    file = joblib_files.dump(content, tmp_path / "file.pkl", compress)
+    with pytest.raises(FileFormatError, match="was not opened because it wants to use"):
+        load_pickle(file)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_array_of_joblib_that_is_shorter_than_it_says_is_refused(tmp_path):
+    file = joblib_files.dump(np.arange(100.0), tmp_path / "file.pkl")
+    content = file.read_bytes()
+    np.testing.assert_array_equal(load_pickle(file), np.arange(100.0))
+    for broken in (content[:-300], content.replace(b"Kd\x85", b"K\xff\x85")):
+        assert broken != content
+        file.write_bytes(broken)
+        with pytest.raises(FileFormatError, match="not a readable pickle"):
+            load_pickle(file)
+
+
+def test_a_class_of_joblib_that_is_no_array_of_ours_is_refused(tmp_path):
+    file = joblib_files.dump(np.arange(3.0), tmp_path / "file.pkl")
+    for other in (b"recarray", b"matrix__", b"memmap__"):
+        content = file.read_bytes().replace(b"\x07ndarray", bytes([len(other)]) + other)
+        (tmp_path / "other.pkl").write_bytes(content)
+        with pytest.raises(FileFormatError):
+            load_pickle(tmp_path / "other.pkl")
 
 
 def test_names_of_numpy_2_are_understood(dump):

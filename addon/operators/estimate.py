@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import bpy
 from bpy.types import Context
 
-from .. import cache, environment, job, preferences, request, scene, video_info
+from .. import cache, choices, environment, job, preferences, request, scene, screen, video_info
 from ..estimator import Estimator, EstimatorError
+from ..motion_file import MotionFileError
 from .base import TOLD, Told
 
 EARLIER = "From an earlier run with the same settings."
@@ -31,8 +32,10 @@ class POSECAST_OT_estimate(Told, bpy.types.Operator):
     def run(self, context: Context) -> str | None:
         try:
             return begin(context)
+        except job.JobError:
+            raise
         except TOLD as error:
-            job.tell("FAILED", str(error))
+            job.refuse(str(error))
             raise
 
 
@@ -64,16 +67,19 @@ def begin(context: Context) -> str | None:
     seen = video_info.look(path)
     point = seen.point(settings.person_number) if seen else None
     options, files = request.options_of(settings, prefs, fps, point)
+    if settings.uao and choices.refinement_is_there("uao"):
+        options["uao"] = True
     python = environment.find_python(prefs.python)
     root = environment.user_folder() / "cache"
     name = cache.key(video, options | {"python": str(python)}, files)
     how = SimpleNamespace(
-        rate=settings.rate, body=settings.body, betas=settings.betas, nla=settings.nla
+        scene=context.scene.name,
+        rate=settings.rate,
+        body=settings.body,
+        betas=settings.betas,
+        nla=settings.nla,
     )
-    if (kept := cache.find(root, name)) is not None:
-        message = f"{kept[1]} {EARLIER}"
-        place(kept[0], video, how)
-        job.tell("DONE", message)
+    if (message := take_earlier(root, name, video, how)) is not None:
         return message
     folder = cache.begin(root, name)
     # One half of the room is for what was seen, the other for what was made of it.
@@ -82,11 +88,11 @@ def begin(context: Context) -> str | None:
     started = time.monotonic()
 
     def finish(made: list[Path], said: str) -> str:
-        message = told(said, time.monotonic() - started)
-        kept = cache.keep(folder, made, told(said, None))
-        place(kept, video, how)
+        seconds = time.monotonic() - started
+        kept = cache.keep(folder, made, told(said))
+        note = place(kept, video, how)
         cache.prune(root, room, spare=kept[0].parent)
-        return message
+        return f"{told(said)} It took {seconds:.0f} s. {note}".strip()
 
     try:
         run = Estimator.estimate(python, video, folder / "motion.npz", options, folder)
@@ -97,18 +103,34 @@ def begin(context: Context) -> str | None:
     return context.window_manager.posecast.message or None
 
 
-def place(files: list[Path], video: Path, how: SimpleNamespace) -> None:
-    """Puts the result into the scene, as one step that can be undone."""
-    with job.in_view():
-        scene.add_result(bpy.context, files, video if video.is_file() else None, how)
+def take_earlier(root: Path, name: str, video: Path, how: SimpleNamespace) -> str | None:
+    """Puts the result of an earlier run into the scene, if there is one; says so."""
+    kept = cache.find(root, name)
+    if kept is None:
+        return None
+    files, said = kept
+    try:
+        note = place(files, video, how)
+    except MotionFileError:
+        cache.drop(files[0].parent)  # damaged since; another run makes it anew
+        return None
+    message = f"{said} {EARLIER} {note}".strip()
+    screen.tell("DONE", message)
+    return message
+
+
+def place(files: list[Path], video: Path, how: SimpleNamespace) -> str:
+    """Puts the result into the scene, as one step that can be undone; what is to be noted of it."""
+    with screen.in_view(how.scene):
+        made = scene.add_result(bpy.context, files, video if video.is_file() else None, how)
         if not bpy.app.background:
             bpy.ops.ed.undo_push(message="Estimate Pose from Video")
+    return str(made[0].get("posecast_note", ""))
 
 
-def told(said: str, seconds: float | None) -> str:
-    """What the estimator said of its result, with its seconds in one number or left out."""
-    text = said.partition(" Seconds: ")[0] or "Done."
-    return text if seconds is None else f"{text} It took {seconds:.0f} s."
+def told(said: str) -> str:
+    """What the estimator said of its result, without the seconds of its stages."""
+    return said.partition(" Seconds: ")[0] or "Done."
 
 
 def register() -> None:

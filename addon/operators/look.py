@@ -8,8 +8,9 @@ import bpy
 from bpy.props import IntProperty
 from bpy.types import Context
 
-from .. import cache, choices, environment, job, preferences, request, video_info
+from .. import cache, choices, environment, job, preferences, request, screen, video_info
 from ..estimator import Estimator, EstimatorError
+from ..scene import wait_cursor
 from .base import TOLD, Told
 
 
@@ -27,8 +28,10 @@ class POSECAST_OT_look(Told, bpy.types.Operator):
     def run(self, context: Context) -> str | None:
         try:
             begin(context)
+        except job.JobError:
+            raise
         except TOLD as error:
-            job.tell("FAILED", str(error))
+            job.refuse(str(error))
             raise
 
 
@@ -37,7 +40,7 @@ class POSECAST_OT_choose_person(Told, bpy.types.Operator):
 
     bl_idname = "posecast.choose_person"
     bl_label = "Choose Person"
-    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+    bl_options = {"UNDO", "INTERNAL"}
 
     number: IntProperty(name="Number", min=1, default=1)
 
@@ -60,7 +63,8 @@ def begin(context: Context) -> None:
 
     def finish(made: list[Path], said: str) -> str:
         try:
-            found = video_info.keep_look(path, folder / "look.png")
+            with screen.in_view(), wait_cursor(bpy.context):
+                found = video_info.keep_look(path, folder / "look.png")
         finally:
             cache.drop(folder)
         count = len(found.boxes)

@@ -20,6 +20,14 @@ OTHERS = (".pkl", ".pt", ".pth", ".joblib")  # 4D-Humans's, WHAM's and GVHMR's r
 NO_BODY = "Select a body that Posecast animated"
 
 
+def the_body(context: Context) -> bpy.types.Object:
+    """The active body, which poll has seen."""
+    armature = results.active_body(context)
+    if armature is None:
+        raise MotionFileError(f"{NO_BODY}.")
+    return armature
+
+
 def has_body(cls, context: Context) -> bool:
     """For poll: the active object is a body, or a part of one."""
     if results.active_body(context) is None:
@@ -122,7 +130,7 @@ class POSECAST_OT_apply_body(Told, bpy.types.Operator):
         return has_body(cls, context)
 
     def run(self, context: Context) -> str:
-        armature, chosen = results.active_body(context), context.scene.posecast
+        armature, chosen = the_body(context), context.scene.posecast
         with scene.wait_cursor(context):
             data = chosen_body(context, chosen.body)
             betas = betas_for(data.name, results.recorded_shape(armature), chosen.betas)
@@ -150,7 +158,7 @@ class POSECAST_OT_set_betas(Told, bpy.types.Operator):
         return has_body(cls, context)
 
     def run(self, context: Context) -> str:
-        armature = results.active_body(context)
+        armature = the_body(context)
         body = armature.data["posecast_body"]
         shape.reshape(armature, betas_for(body, results.recorded_shape(armature), self.betas))
         return f"{armature.name} has {'the mean' if self.betas == 'NEUTRAL' else 'its own'} shape."
@@ -171,7 +179,7 @@ class POSECAST_OT_view_camera(Told, bpy.types.Operator):
         return has_body(cls, context)
 
     def run(self, context: Context) -> str | None:
-        armature = results.active_body(context)
+        armature = the_body(context)
         camera = results.camera_of(context.scene, armature)
         if camera is None:
             raise MotionFileError(
@@ -199,7 +207,7 @@ class POSECAST_OT_play_run(Told, bpy.types.Operator):
         return has_body(cls, context)
 
     def run(self, context: Context) -> str:
-        armature = results.active_body(context)
+        armature = the_body(context)
         found = {action.name: action for action in results.actions_of(armature)}
         if self.action not in found:
             raise MotionFileError(f"{armature.name} has no run {self.action}; choose another.")
@@ -224,7 +232,7 @@ class POSECAST_OT_push_nla(Told, bpy.types.Operator):
         return True
 
     def run(self, context: Context) -> str:
-        armature = results.active_body(context)
+        armature = the_body(context)
         for item in results.run_parts(armature):
             results.push_to_nla(item)
         return f"The run of {armature.name} is on a track of its own."

@@ -9,7 +9,7 @@ from ..estimator import EstimatorError
 from .wrapped import draw_wrapped
 
 ADD_ON = (__package__ or "").rpartition(".")[0]
-THUMBNAIL, PEOPLE = 5.0, 9.0  # heights, in Blender's lines
+THUMBNAIL, PEOPLE = 6.0, 10.5  # heights, in Blender's lines
 PER_ROW = 6  # buttons for people
 CHECK_S = 2.0  # how often the place of the estimator's Python is looked for
 
@@ -68,7 +68,9 @@ class POSECAST_PT_person(Settings, Panel):
 
     def draw_settings(self, layout: UILayout, context: Context) -> None:
         settings = context.scene.posecast
-        layout.row().prop(settings, "person", expand=True)
+        row = layout.row()
+        row.use_property_split = False  # three words side by side need the whole width
+        row.prop(settings, "person", expand=True)
         if settings.person == "NUMBER":
             layout.prop(settings, "person_number")
         layout.operator("posecast.look", icon="VIEWZOOM")
@@ -167,7 +169,7 @@ def draw_video(layout: UILayout, context: Context) -> None:
             layout.label(text="Choose a video of a person", icon="INFO")
         return
     if isinstance(found, str):
-        draw_wrapped(layout, context, found, "ERROR")
+        draw_wrapped(layout.box(), context, found, "ERROR")
         return
     icon = video_info.thumbnail(path)
     if icon:
@@ -214,12 +216,16 @@ def draw_last_word(layout: UILayout, context: Context) -> None:
 def draw_log(layout: UILayout, context: Context) -> None:
     shown, file = context.window_manager.posecast, job.log_file()
     row = layout.row()
+    left = row.row()
+    left.alignment = "LEFT"
     icon = "DISCLOSURE_TRI_DOWN" if shown.show_log else "DISCLOSURE_TRI_RIGHT"
-    row.prop(shown, "show_log", icon=icon, emboss=False)
+    left.prop(shown, "show_log", icon=icon, emboss=False)
     if not shown.show_log:
         return
     if file is not None:
-        row.operator("wm.path_open", text="", icon="TEXT").filepath = str(file)
+        right = row.row()
+        right.alignment = "RIGHT"
+        right.operator("wm.path_open", text="Open", icon="TEXT").filepath = str(file)
     column = layout.column(align=True)
     column.scale_y = 0.7
     for line in job.log_lines() or ["Nothing yet"]:

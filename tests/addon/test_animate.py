@@ -1,6 +1,7 @@
 """scripts/animate.py from outside: what it writes, what it says, how it ends."""
 
-import importlib.util
+import importlib
+import json
 import os
 import signal
 import subprocess
@@ -149,15 +150,14 @@ def test_wrong_use(job, words, status, told):
     assert job.made() == set()
 
 
-def test_all_files_or_none(tmp_path):
+def test_all_files_or_none(tmp_path, monkeypatch):
     """The second of two files is not there to be put in place."""
-    spec = importlib.util.spec_from_file_location("animate", SCRIPT)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    files = importlib.import_module("animating.files")
     (tmp_path / "made").write_text("new")
     (tmp_path / "a.blend").write_text("old")
-    with pytest.raises(script.JobError, match="can't be written"):
-        script.publish(
+    with pytest.raises(files.JobError, match="can't be written"):
+        files.publish(
             [(tmp_path / "made", tmp_path / "a.blend"), (tmp_path / "lost", tmp_path / "p.mp4")]
         )
     assert {path.name for path in tmp_path.iterdir()} == {"a.blend"}
@@ -184,6 +184,119 @@ def test_several_people_and_their_motions(job, monkeypatch):
     assert sum(item.type == "ARMATURE" for item in bpy.data.objects) == 2
     (background,) = bpy.context.scene.camera.data.background_images
     assert Path(bpy.path.abspath(background.image.filepath)).resolve() == film.resolve()
+
+
+def test_an_answer_for_programs(job):
+    status, said, _ = job.run(*WORDS, "--motion", "motion.npz", "--export", "amass", "--json")
+    answer = json.loads(said.splitlines()[-1])
+    assert status == 0 and answer["errors"] == []
+    (result,) = answer["results"]
+    assert {Path(file).name for file in result["files"]} == job.made() == {"a.blend", "a.npz"}
+    (person,) = result["people"]
+    assert person == {"person": 1, "frames": FRAMES, "fps": 30.0, "coverage": 1.0}
+    assert result["seconds"]["build"] > 0
+
+
+def test_an_error_for_programs(job):
+    status, said, _ = job.run(*WORDS, "missing.mp4", "--json")
+    answer = json.loads(said.splitlines()[-1])
+    assert status == 1 and answer["results"] == [] and "missing.mp4" in answer["errors"][0]["error"]
+
+
+def test_several_videos(job):
+    """Each gets a .blend of its own; one that fails doesn't hinder the others."""
+    for name in ("one", "two"):
+        write_film(job.folder / f"{name}.mp4")
+    status, said, errors = job.run(
+        "one.mp4", "missing.mp4", "two.mp4", "--output", "out", "--body", "body.npz",
+        "--motion", "out/motions", "--export", "amass", "--json", fake="good",
+    )  # fmt: skip
+    answer = json.loads(said.splitlines()[-1])
+    assert status == 1 and len(answer["results"]) == 2 and len(answer["errors"]) == 1
+    assert "missing.mp4" in answer["errors"][0]["video"] and "missing.mp4" in errors
+    assert job.made() == {"one.blend", "two.blend", "one.npz", "two.npz", "motions"}
+    assert {path.name for path in (job.out / "motions").iterdir()} == {"one.npz", "two.npz"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("one.mp4", "two.mp4", "--output", "out/a.blend"), "has to be a folder"),
+        (("one.mp4", "sub/one.mp4", "--output", "out"), "two videos are called one"),
+        (("one.mp4", "--output", "out/a.blend", "--map", "auto"), "--map needs a --target"),
+    ],
+)
+def test_wrong_use_of_several_videos_and_targets(job, words, told):
+    status, _, errors = job.run(*words)
+    assert status == 2 and told in errors and job.made() == set()
+
+
+MAP = {"pelvis": "hips", "spine1": "spine", "left_hip": "thigh.L", "right_hip": "thigh.R"}
+MAP |= {"left_knee": "shin.L", "right_knee": "shin.R"}
+
+
+def character_file(folder: Path) -> Path:
+    """A .blend with a character, its mesh, and what isn't its."""
+    from tests.addon.test_export import made_character
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    armature, _ = made_character()
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = armature.data.edit_bones
+    for side, x in (("L", 9), ("R", -9)):
+        parent = bones["hips"]
+        for name, high, low in (("thigh", 88, 48), ("shin", 48, 8)):
+            bone = bones.new(f"{name}.{side}")
+            bone.head, bone.tail, bone.parent = (x, high, 0), (x, low, 0), parent
+            parent = bone
+    bpy.ops.object.mode_set(mode="OBJECT")
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new("lamp", None))
+    file = folder / "character.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    return file
+
+
+def test_a_character_moves_too(job):
+    pytest.importorskip("addon.retarget.bake")
+    file = character_file(job.folder)
+    (job.folder / "map.json").write_text(json.dumps(MAP))
+    status, _, errors = job.run(
+        *WORDS, "--motion", "motion.npz", "--target", f"{file.name}:hero", "--map", "map.json",
+        "--no-feet", "--export", "glb,amass",
+    )  # fmt: skip
+    assert status == 0, errors
+    assert job.made() == {"a.blend", "a.glb", "a.npz"}
+    bpy.ops.wm.open_mainfile(filepath=str(job.out / "a.blend"))
+    hero, skin = bpy.data.objects["hero"], bpy.data.objects["skin"]
+    assert "lamp" not in bpy.data.objects and skin.parent == hero
+    assert hero.animation_data.action.name != "dance"
+    turned = []
+    for frame in (1, FRAMES):
+        bpy.context.scene.frame_set(frame)
+        turned.append(np.array(hero.matrix_world @ hero.pose.bones["hips"].matrix))
+    assert np.abs(turned[1] - turned[0]).max() > 0.01
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.import_scene.gltf(filepath=str(job.out / "a.glb"))
+    (armature,) = [item for item in bpy.data.objects if item.type == "ARMATURE"]
+    assert "hips" in armature.pose.bones, "the character is exported, not the body"
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("none.blend:hero", "no character file"),
+        ("body.npz:hero", "has to be a .blend"),
+        ("character.blend:villain", "it has hero"),
+        ("broken.blend", "can't be read"),
+    ],
+)
+def test_a_character_that_is_not_there(job, target, told):
+    character_file(job.folder)
+    (job.folder / "broken.blend").write_text("nothing")
+    status, _, errors = job.run(*WORDS, "--motion", "motion.npz", "--target", target)
+    assert status == 1 and told in errors and len(sentences(errors)) == 1
+    assert job.made() == set()
 
 
 def write_film(path: Path) -> None:

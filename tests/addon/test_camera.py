@@ -55,3 +55,15 @@ def test_phones_film_is_turned(tmp_path):
         file.write_bytes(b"...." + header + matrix + bytes(20))
         assert camera.missing_rotation(file, (640, 360), (360, 640)) == pytest.approx(turn)
         assert camera.missing_rotation(file, (360, 640), (360, 640)) == 0
+
+
+@pytest.mark.parametrize("turns", [True, False])
+def test_a_film_on_its_head_is_turned_where_blender_does_not(tmp_path, monkeypatch, turns):
+    """As it was seen: Blender 4.5 and 5.0 turn it by themselves, 4.2 and 4.3 don't."""
+    monkeypatch.setattr(camera, "TURNS_VIDEOS", turns)
+    one = 1 << 16
+    matrix = np.array([-one, 0, 0, 0, -one], ">i4").tobytes()
+    file = tmp_path / "phone.mp4"
+    file.write_bytes(b"...." + b"tkhd" + bytes(40) + matrix + bytes(20))
+    turn = camera.missing_rotation(file, (640, 360), (640, 360))
+    assert turn == pytest.approx(0 if turns else np.pi)

@@ -158,6 +158,7 @@ def test_a_character_reads_back(scene, tmp_path, name):
     (file,) = export.export(name, [(armature, mesh)], tmp_path / "out", scene)
     assert max(len(vertex.groups) for vertex in mesh.data.vertices) == 6, "the user's mesh is kept"
     assert {item.name for item in bpy.data.objects} == {"hero", "skin"}
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))  # nothing is left amiss
     assert worst_mm(read_back(name, file), expected, CHARACTER) < 2
 
 
@@ -193,6 +194,8 @@ def test_the_operator(posecast, tmp_path):
     assert posecast.export(filepath=str(tmp_path / "b"), format="amass") == {"FINISHED"}
     hero, _ = made_character()
     bpy.context.scene.posecast.target = hero
+    posecast.export(filepath=str(tmp_path / "d.glb"), format="glb", what="BODY")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))  # nothing is left amiss
     posecast.export(filepath=str(tmp_path / "c.glb"), format="glb", what="CHARACTER")
     assert {path.name for path in tmp_path.iterdir()} >= {"a.bvh", "b.npz", "c.glb"}
 

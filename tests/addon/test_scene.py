@@ -5,13 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.addon.bodies import camera_arrays, motion_arrays
+from tests.addon.bodies import camera_arrays, motion_arrays, rodrigues
 
 bpy = pytest.importorskip("bpy", reason="Blender's Python module is not installed")
 
 from addon import results, scene, shape  # noqa: E402
-from addon.body import JOINTS, mesh_of  # noqa: E402
-from addon.motion_file import MotionFileError  # noqa: E402
+from addon.amass import quaternion_to_rotvec  # noqa: E402
+from addon.body import JOINTS, default_body_file, mesh_of, read_body  # noqa: E402
+from addon.motion_file import MotionFileError, matrix_to_quaternion  # noqa: E402
 from tests.addon.test_animate import write_film  # noqa: E402
 
 FRAMES = 20
@@ -126,6 +127,34 @@ def test_people_are_seen_within_their_frames(film, tmp_path):
         assert mesh_of(some).hide_render == mesh_of(some).hide_viewport == some.hide_viewport
         assert not always.hide_viewport
     assert [frame for frame, shown in seen.items() if shown] == list(range(6, 14))
+
+
+def test_people_stand_where_one_camera_saw_them(scene, tmp_path):
+    """The same movement, told in two worlds that differ by heading and place."""
+    first = motion_file(tmp_path, "1", person=np.array(1))
+    turn = np.eye(4)
+    turn[:2, :2] = [[np.cos(0.8), -np.sin(0.8)], [np.sin(0.8), np.cos(0.8)]]
+    turn[:2, 3] = (3.0, -2.0)
+    arrays = dict(np.load(first))
+    extrinsics = arrays["camera_extrinsics"] @ turn
+    # The second's world is the first's turned back.
+    back = np.linalg.inv(turn)[:3, :3]
+    root = matrix_to_quaternion(back @ rodrigues(arrays["poses"][:, :3].astype(float)))
+    rest = rest_pelvis(arrays["betas"])
+    place = (arrays["trans"] + rest - turn[:3, 3]) @ back.T
+    poses = arrays["poses"].copy()
+    poses[:, :3] = quaternion_to_rotvec(root)
+    second = motion_file(
+        tmp_path, "2", person=np.array(2), poses=poses, trans=(place - rest).astype(np.float32),
+        camera_extrinsics=extrinsics,
+    )  # fmt: skip
+    one, other = add([first, second])
+    for frame in (1, 9, 20):
+        assert np.abs(joints(one, frame) - joints(other, frame)).max() < 0.02
+
+
+def rest_pelvis(betas) -> np.ndarray:
+    return read_body(default_body_file()).rest_joints(np.asarray(betas, float))[0]
 
 
 def test_the_scenes_rate_is_kept(film, tmp_path):
