@@ -1,0 +1,352 @@
+"""Synthetic clothed people as training samples: poses of motion capture, dressed and drawn on the fly.
+
+python -m regressor.data.people --motion cmu_motion.npz --poses poses.npz
+python -m regressor.data.people --poses poses.npz --sheet sheet.png --count 48 --seed 1
+
+The first line reads the recordings once into a small file of poses; the second draws a contact sheet
+of pictures above their label maps. Without poses, people stand in random ones near the rest pose.
+The CMU data used in this project was obtained from mocap.cs.cmu.edu. The database was created with
+funding from NSF EIA-0196217.
+"""
+
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import roma
+import torch
+import tyro
+from torch import Tensor
+
+from regressor import skeletons
+from regressor.data.mocap import HELD_OUT, load_clips, pose_body
+from regressor.errors import FileFormatError, PosecastError
+from regressor.files import replacing
+from regressor.images.crops import normalize
+from regressor.images.joints import Joints49, flip_rotations
+from regressor.smpl.body import Body, chain, load_body, local_rotations
+from regressor.smpl.fit import limits
+from regressor.smpl.landmarks import landmark_regressor
+from rendering.people import (
+    People,
+    PeopleOptions,
+    Pictures,
+    build_surface,
+    render_people,
+)
+
+STEP = 5  # of the recordings' frames, one in so many: 10 a second
+# Hips, knees, ankles and feet: below the pelvis poses are exchanged between people.
+LEGS = [
+    i for i, name in enumerate(skeletons.SMPL24) if name.endswith(("hip", "knee", "ankle", "foot"))
+]
+
+
+@dataclass
+class SyntheticOptions:
+    """How poses and bodies are drawn; how they look is the renderer's."""
+
+    betas: float = 1.0
+    """Standard deviation of the shape's components."""
+    perturb: float = 0.12
+    """Standard deviation of what is added to each joint's rotation, rad."""
+    invented: float = 0.15
+    """How often a pose is drawn from the joints' limits."""
+    exchanged: float = 0.25
+    """How often legs and trunk come from different recordings."""
+    pitch_deg: tuple[float, float] = (-30.0, 45.0)
+    """How far the camera looks up (below zero) or down."""
+    roll_deg: float = 10.0
+    """Standard deviation of the camera's roll."""
+    people: PeopleOptions = field(default_factory=PeopleOptions)
+
+
+@dataclass
+class Poses:
+    """Local rotations (N, 24, 3) axis-angle, y up, the first in the world; subject (N,)."""
+
+    rotations: Tensor
+    subject: Tensor
+
+    def split(self, validation: bool) -> "Poses":
+        """Poses of the subjects that are held out, or of the others."""
+        held = torch.isin(self.subject, torch.tensor(HELD_OUT))
+        kept = held if validation else ~held
+        return Poses(self.rotations[kept], self.subject[kept])
+
+
+def precompute(motion: Path, output: Path, body: Body) -> int:
+    """Writes the recordings' poses on this body to `output`; returns how many.
+
+    Raises FileFormatError where `motion` is no motion set.
+    """
+    rotations, subjects = [], []
+    for clip in load_clips(motion):
+        world, _ = pose_body(clip, body, STEP)
+        rotations.append(roma.rotmat_to_rotvec(local_rotations(world)).half().numpy())
+        subjects.append(np.full(len(world), clip.subject, np.int16))
+    with replacing(output) as beside, beside.open("wb") as file:
+        np.savez_compressed(
+            file, rotations=np.concatenate(rotations), subject=np.concatenate(subjects)
+        )
+    return sum(map(len, rotations))
+
+
+def load_poses(file: Path) -> Poses:
+    """What `precompute` wrote. Raises FileFormatError for any other file."""
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            rotations, subject = stored["rotations"], stored["subject"]
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile, zlib.error) as error:
+        raise FileFormatError(
+            f"{file} is no file of poses: make one by python -m regressor.data.people --motion "
+            f"cmu_motion.npz --poses {file}."
+        ) from error
+    return Poses(
+        torch.as_tensor(rotations.astype(np.float32)), torch.as_tensor(subject.astype(int))
+    )
+
+
+class SyntheticPeople:
+    """Draws batches of training samples; the same seed gives the same batch.
+
+    body: the default body or a user's; poses: None for random ones alone; pictures: a folder of
+    backgrounds. All is made on `device`.
+    """
+
+    def __init__(
+        self,
+        body: Body | None = None,
+        poses: Poses | None = None,
+        options: SyntheticOptions | None = None,
+        pictures: str | Path | None = None,
+        device: torch.device | str = "cpu",
+    ):
+        self.options = options or SyntheticOptions()
+        self.body = (body or load_body()).to(device)
+        self.poses, self.device = poses, torch.device(device)
+        arrays = {k: self.body.arrays[k] for k in ("v_template", "f", "weights", "J_regressor")}
+        self.surface = build_surface(arrays, face_places(self.body)).to(device)
+        self.joints49 = Joints49(self.body).to(device)
+        try:
+            self.background = Pictures(pictures) if pictures else None
+        except ValueError as error:
+            raise PosecastError(f"The folder of backgrounds is empty: {error}.") from error
+
+    def batch(self, count: int, seed: int) -> dict[str, Tensor]:
+        """A batch of training samples (see `as_sample`)."""
+        pose, betas, people = self.draw(count, seed)
+        return self.as_sample(pose, betas, people)
+
+    def draw(self, count: int, seed: int) -> tuple[Tensor, Tensor, People]:
+        """Rotations (B, 24, 3, 3), the first in the camera's axes; betas (B, 10); the pictures."""
+        generator = torch.Generator().manual_seed(seed)
+        pose, betas = draw_bodies(count, generator, self.poses, self.options)
+        pose, betas = pose.to(self.device), betas.to(self.device)
+        transforms, joints, shaped, joints49 = self._posed(pose, betas)
+        people = render_people(
+            self.surface, shaped, transforms, joints, joints49, generator,
+            self.options.people, self.background,
+        )  # fmt: skip
+        return pose, betas, people
+
+    def _posed(self, pose: Tensor, betas: Tensor) -> tuple[Tensor, ...]:
+        """Transforms from rest (B, 24, 3, 4), joints (B, 24, 3), shaped vertices, 49 joints."""
+        body = self.body
+        rest = body.joints_at_rest(betas)
+        turned, joints = chain(pose, rest)
+        shift = joints - (turned @ rest[..., None])[..., 0]
+        shaped = body.v_template + torch.einsum("bk,vck->bvc", betas, body.shapedirs)
+        if body.posedirs is not None:
+            bent = (pose[:, 1:] - torch.eye(3, device=pose.device)).flatten(1)
+            shaped = shaped + torch.einsum("bp,vcp->bvc", bent, body.posedirs)
+        transforms = torch.cat([turned, shift[..., None]], dim=-1)
+        return transforms, joints, shaped, self.joints49.riding(turned, joints, betas)
+
+    def as_sample(self, pose: Tensor, betas: Tensor, people: People) -> dict[str, Tensor]:
+        """The batch as every data set gives it, and what only drawn people know.
+
+        image (B, 3, S, S) normalised; labels (B, S, S) uint8; has_labels, has_smpl (B,); keypoints
+        (B, 49, 3) x, y in -1..1 and confidence, 0 out of the frame or hidden; joints3d (B, 24, 4) m
+        in J24's order, and valid; pose (B, 24, 3, 3); betas (B, 10); gender (B,) -1; camera (B, 3);
+        in_frame (B, 49); intrinsics (B, 3, 3) of the crop; translation (B, 3) m.
+        """
+        device, count = pose.device, len(pose)
+        turned, joints = chain(pose, self.body.joints_at_rest(betas))
+        joints49 = self.joints49.riding(turned, joints, betas)
+        seen = people.visible[..., None]
+        places = (people.points / (self.options.people.size / 2) - 1) * seen
+        valid = torch.ones(count, dtype=torch.bool, device=device)
+        return {
+            "image": normalize(people.image),
+            "labels": people.labels,
+            "has_labels": valid,
+            "keypoints": torch.cat([places, seen.float()], dim=-1),
+            "joints3d": torch.cat([joints49[:, 25:], torch.ones_like(joints49[:, 25:, :1])], -1),
+            "pose": pose,
+            "betas": betas,
+            "has_smpl": valid.clone(),
+            "gender": torch.full((count,), -1, device=device),
+            "camera": people.camera,
+            "in_frame": people.in_frame,
+            "intrinsics": people.views.crop_intrinsics.to(device),
+            "translation": people.views.translation.to(device),
+        }
+
+
+def face_places(body: Body) -> dict[str, np.ndarray]:
+    """Left eye, mouth corner, nose and left ear of the body at rest, m."""
+    template = body.arrays["v_template"]
+    coco = landmark_regressor(body.arrays, "coco17") @ template
+    media = landmark_regressor(body.arrays, "mediapipe33") @ template
+    named = dict(zip(skeletons.COCO17, coco, strict=True))
+    return {
+        "eye": named["left_eye"],
+        "ear": named["left_ear"],
+        "nose": named["nose"],
+        "mouth": media[skeletons.MEDIAPIPE33.index("left_mouth")],
+    }
+
+
+def draw_bodies(
+    count: int, generator: torch.Generator, poses: Poses | None, options: SyntheticOptions
+) -> tuple[Tensor, Tensor]:
+    """Rotations (B, 24, 3, 3), the first in the camera's axes, and betas (B, 10)."""
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(count, *shape, generator=generator)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(count, *shape, generator=generator)
+
+    invented = _invented(uniform(-1, 1, 23, 3), normal(23, 3))
+    vectors = torch.cat([normal(1, 3) * 0.1, invented], 1)
+    if poses is not None:
+        one, other = (
+            torch.randint(len(poses.rotations), (count,), generator=generator) for _ in "ab"
+        )
+        recorded = poses.rotations[one].clone()
+        swap = uniform(0, 1) < options.exchanged
+        recorded[swap.nonzero(), LEGS] = poses.rotations[other][swap.nonzero(), LEGS]
+        keep = uniform(0, 1) >= options.invented
+        vectors = torch.where(keep[:, None, None], recorded, vectors)
+    local = roma.rotvec_to_rotmat(vectors)
+    local = local @ roma.rotvec_to_rotmat(options.perturb * normal(24, 3) * _freedom())
+    mirror = uniform(0, 1) < 0.5
+    local = torch.where(mirror[:, None, None, None], flip_rotations(local), local)
+    yaw, pitch = uniform(-torch.pi, torch.pi), torch.deg2rad(uniform(*options.pitch_deg))
+    roll = torch.deg2rad(options.roll_deg * normal())
+    zero = torch.zeros(count)
+    look = roma.rotvec_to_rotmat(torch.stack([zero, zero, roll], 1))
+    look = look @ roma.rotvec_to_rotmat(torch.stack([pitch, zero, zero], 1))
+    look = look @ torch.diag(torch.tensor([1.0, -1.0, -1.0]))  # y up, facing +z, to the camera's
+    look = look @ roma.rotvec_to_rotmat(torch.stack([zero, yaw, zero], 1))
+    pose = torch.cat([(look @ local[:, 0])[:, None], local[:, 1:]], 1)
+    return pose, (options.betas * normal(10)).clamp(-3, 3)
+
+
+def _freedom() -> Tensor:
+    """(24, 1) how much of the perturbation each joint takes: the trunk little, hands none."""
+    stiff = {"spine": 0.5, "collar": 0.5, "foot": 0.3, "hand": 0.0, "pelvis": 0.8, "knee": 0.7}
+    shares = [
+        next((share for part, share in stiff.items() if part in name), 1.0)
+        for name in skeletons.SMPL24
+    ]
+    return torch.tensor(shares)[:, None]
+
+
+def _invented(even: Tensor, peaked: Tensor) -> Tensor:
+    """(B, 23, 3) poses within the joints' limits, near the rest; the arms hang or reach anywhere."""
+    low, high, _ = limits()
+    vectors = 0.35 * peaked * (high - low) / 2
+    arms = [
+        skeletons.SMPL24.index(f"{side}_{part}") - 1
+        for side in ("left", "right")
+        for part in ("shoulder", "elbow")
+    ]
+    middle, half = (low + high) / 2, (high - low) / 2
+    vectors[:, arms] = (middle + half * even)[:, arms] * 0.9
+    return torch.minimum(torch.maximum(vectors, low), high)
+
+
+def contact_sheet(people: Iterator[People], columns: int) -> np.ndarray:
+    """(H, W, 3) uint8: pictures, each above its label map."""
+    rows = []
+    for drawn in people:
+        image = (drawn.image.movedim(1, -1).cpu() * 255).byte()
+        label = torch.as_tensor(PALETTE)[drawn.labels.cpu().long()]
+        rows.append(torch.cat([image, label], 1))
+    tiles = torch.cat(rows).numpy()
+    missing = -len(tiles) % columns
+    tiles = np.concatenate([tiles, np.zeros((missing, *tiles.shape[1:]), np.uint8)])
+    return np.concatenate(
+        [np.concatenate(list(line), 1) for line in tiles.reshape(-1, columns, *tiles.shape[1:])]
+    )
+
+
+PALETTE = np.array(
+    [
+        (0, 0, 0), (128, 0, 0), (255, 0, 0), (0, 85, 0), (170, 0, 51), (255, 85, 0), (0, 0, 85),
+        (0, 119, 221), (85, 85, 0), (0, 85, 85), (85, 51, 0), (52, 86, 128), (0, 128, 0), (0, 0, 255),
+        (51, 170, 221), (0, 255, 255), (85, 255, 170), (170, 255, 85), (255, 255, 0), (255, 170, 0),
+    ],
+    np.uint8,
+)  # fmt: skip
+
+
+@dataclass
+class Options:
+    """Options of `people`."""
+
+    poses: Path | None = None
+    """Poses to draw from; with --motion, the file to write."""
+    motion: Path | None = None
+    """The CMU motion set, to make the file of poses from."""
+    sheet: Path | None = None
+    """The contact sheet to draw, .png."""
+    count: int = 48
+    """How many people are on it."""
+    seed: int = 1
+    body: Path | None = None
+    """An SMPL file instead of the default body."""
+    pictures: Path | None = None
+    """A folder of backgrounds."""
+    device: str = "cpu"
+    columns: int = 12
+    draw: SyntheticOptions = field(default_factory=SyntheticOptions)
+
+
+def run(options: Options) -> None:
+    """Makes the file of poses, or draws the sheet, or both."""
+    body = load_body(options.body)
+    if options.motion:
+        if options.poses is None:
+            raise PosecastError("Say by --poses where the poses are to be written.")
+        print(f"{precompute(options.motion, options.poses, body)} poses in {options.poses}")
+    if options.sheet is None:
+        return
+    from PIL import Image
+
+    poses = load_poses(options.poses) if options.poses else None
+    source = SyntheticPeople(body, poses, options.draw, options.pictures, options.device)
+    batches = [min(16, options.count - i) for i in range(0, options.count, 16)]
+    drawn = (source.draw(n, options.seed * 1000 + i)[2] for i, n in enumerate(batches))
+    sheet = contact_sheet(drawn, options.columns)
+    with replacing(options.sheet) as beside:
+        Image.fromarray(sheet).save(beside, format="PNG")
+
+
+def main() -> None:
+    options = tyro.cli(Options, prog="python -m regressor.data.people", description=__doc__)
+    try:
+        run(options)
+    except PosecastError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
