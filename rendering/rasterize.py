@@ -190,11 +190,15 @@ def _in_parts(render: Callable[[Scene], Rendering], scene: Scene) -> Rendering:
     """Draws as many meshes at once as are fast together."""
     at_once = max(1, FACES_AT_ONCE[scene.vertices.is_cuda] // max(1, len(scene.faces)))
     batched = ("vertices", "intrinsics", "vertex_values", "face_values")
-    parts = []
-    for i in range(0, max(1, len(scene.vertices)), at_once):
-        own = {name: getattr(scene, name) for name in batched}
-        own = {name: None if v is None else v[i : i + at_once] for name, v in own.items()}
-        parts.append(render(replace(scene, **own)))
+    split = {
+        name: value.split(at_once)
+        for name in batched
+        if (value := getattr(scene, name)) is not None
+    }
+    count = len(split["vertices"])
+    parts = [
+        render(replace(scene, **{name: v[i] for name, v in split.items()})) for i in range(count)
+    ]
     if len(parts) == 1:
         return parts[0]
     names = [field.name for field in fields(Rendering)]
