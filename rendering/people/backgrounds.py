@@ -28,7 +28,7 @@ def procedural(draw: Draw, size: int, device: torch.device | str) -> Tensor:
     shapes = [_shape(draw, x, y, device) for _ in range(10)]
     for mask, colour, odd in shapes:
         picture = torch.where(mask & ((kind == 3) | (odd & (kind == 2))), colour, picture)
-    strength = draw.uniform(0.0, 0.25).to(device)[:, None, None, None] + 0.25 * (kind == 1)
+    strength = 0.1 * draw.uniform(0, 1).to(device)[:, None, None, None] ** 2 + 0.08 * (kind == 1)
     picture = picture + strength * _clouds(draw, small, device)
     return F.interpolate(picture, (size, size), mode="bilinear", align_corners=False).clamp(0, 1)
 
@@ -58,7 +58,7 @@ def _clouds(draw: Draw, size: int, device) -> Tensor:
     total = torch.zeros(draw.count, 3, size, size, device=device)
     for cells, share in ((3, 0.9), (9, 0.6), (28, 0.5)):
         noise = torch.randn(draw.count, 1, cells, cells, generator=draw.generator)
-        noise = noise + 0.4 * torch.randn(draw.count, 3, cells, cells, generator=draw.generator)
+        noise = noise + 0.15 * torch.randn(draw.count, 3, cells, cells, generator=draw.generator)
         total = total + share * F.interpolate(noise.to(device), (size, size), mode="bicubic")
     return total
 

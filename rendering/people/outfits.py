@@ -150,7 +150,7 @@ def _clothes(draw: Draw) -> dict[str, Tensor]:
     shod = draw.chance(0.92)
     tops = draw.choice(0.85, 0.15)
     return {
-        "top": draw.chance(0.95),
+        "top": draw.chance(0.97),
         "hem": draw.uniform(-0.25, 0.2),
         "sleeve": sleeve,
         "neckline": torch.where(tops == 0, draw.uniform(0.0, 0.08), draw.uniform(0.1, 0.3)),

@@ -17,6 +17,7 @@ from .surface import BODY, Surface
 from .views import ViewOptions, Views, draw_views, weak_perspective
 
 THICKNESS = 0.13  # m that a joint lies behind the clothes over it, at most
+VERTEX_THICKNESS = 0.02  # m that a slanted surface differs in depth from its pixel's middle
 NEAR = 0.1
 
 
@@ -30,6 +31,8 @@ class PeopleOptions:
     """Samples along each side of a pixel; 2 smooths edges and takes three times as long."""
     occluder: float = 0.3
     """How often something stands before the person."""
+    companion: float = 0.15
+    """How often another person of the batch stands behind."""
     degrade: float = 1.0
     """How much the pictures are blurred, compressed and noisy: 0 not at all."""
     view: ViewOptions = field(default_factory=ViewOptions)
@@ -89,30 +92,29 @@ def render_people(
     views = draw_views(ends, size, options.view, draw)
     moved = views.translation.to(device)[:, None]
     intrinsics = views.crop_intrinsics.to(device)
-    posed, places = clothe(surface, worn, shaped, transforms)
+    posed, places, layer = clothe(surface, worn, shaped, transforms)
     posed = torch.where(posed[..., 2:] == -1.0, posed, posed + moved)
     behind = (background or backgrounds.procedural)(draw, size, device)
     front, front_colours = backgrounds.occluders(draw, size, device, options.occluder)
-    image, labels, depth, seen = _draw(
+    image, labels, depth, normals = _draw(
         surface, worn, dyes, lights, posed, places, intrinsics, behind, options
     )
+    image = _with_companions(image, labels > 0, draw, options.companion)
     image = torch.where(front, front_colours, image)
     labels = torch.where(front[:, 0], 0, labels)
-    layer = outfits.layers(
-        surface, worn.at(slice(None)),
-        *(t[: len(surface.kept)].expand(draw.count, *t[: len(surface.kept)].shape)
-          for t in (surface.height, surface.arm, surface.vertices)),
-    )  # fmt: skip
     depth = torch.where(front[:, 0], 0.0, depth)
     pixels = project(points + moved, intrinsics)
     in_frame, visible = _visible(pixels, (points + moved)[..., 2], depth, THICKNESS)
+    skin = posed[:, : len(surface.kept)]
+    _, seen = _visible(project(skin, intrinsics), skin[..., 2], depth, VERTEX_THICKNESS)
+    seen = seen & ((normals[:, : skin.shape[1]] * skin).sum(-1) < 0)
     return People(
         image=backgrounds.degrade(image, draw, options.degrade),
         labels=labels,
         points=pixels,
         in_frame=in_frame,
         visible=visible,
-        vertex_seen=(seen & _clear(posed[:, : len(surface.kept)], intrinsics, front))[:, surface.nearest],
+        vertex_seen=seen[:, surface.nearest],
         clothed=(layer > 0)[:, surface.nearest],
         camera=weak_perspective(joints, project(joints + moved, intrinsics), size),
         views=views,
@@ -120,7 +122,7 @@ def render_people(
 
 
 def _draw(surface, worn, dyes, lights, posed, places, intrinsics, behind, options: PeopleOptions):
-    """image (B, 3, S, S), labels (B, S, S), depth (B, S, S) and which body vertices are seen (B, V)."""
+    """image (B, 3, S, S), labels (B, S, S), depth (B, S, S), normals (B, V, 3)."""
     count, device = len(posed), posed.device
     fine = options.size * options.samples
     scaled = intrinsics.clone()
@@ -155,8 +157,23 @@ def _draw(surface, worn, dyes, lights, posed, places, intrinsics, behind, option
     if step > 1:
         image = F.avg_pool2d(image, step)
     cut = (slice(None), slice(first, None, step), slice(first, None, step))
-    seen = drawn.visible_vertices(surface.faces, posed.shape[1])[:, : len(surface.kept)]
-    return image, labels[cut], drawn.depth[cut], seen
+    return image, labels[cut], drawn.depth[cut], normals
+
+
+def _with_companions(
+    image: Tensor, person: Tensor, draw: outfits.Draw, probability: float
+) -> Tensor:
+    """Puts the batch's next person, mirrored and moved aside, behind some people."""
+    size = image.shape[-1]
+    chosen = draw.chance(probability).to(image.device)
+    aside = (draw.uniform(0.25, 0.7) * size * (2 * draw.chance(0.5) - 1)).long().to(image.device)
+    column = torch.arange(size, device=image.device)[None, :] - aside[:, None]
+    inside = (column >= 0) & (column < size)
+    column = column.clamp(0, size - 1)[:, None].expand(-1, size, -1)
+    other = person.roll(1, 0).flip(2).gather(2, column) & inside[:, None]
+    colours = image.roll(1, 0).flip(3).gather(3, column[:, None].expand_as(image))
+    put = other & ~person & chosen[:, None, None]
+    return torch.where(put[:, None], colours, image)
 
 
 def _pixel(points: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -171,9 +188,3 @@ def _visible(points: Tensor, z: Tensor, depth: Tensor, thickness: float) -> tupl
     in_frame, pixel = _pixel(points, depth.shape[-1])
     nearest = depth.flatten(1).gather(1, pixel)
     return in_frame, in_frame & (z > 0) & (nearest > z - thickness)
-
-
-def _clear(vertices: Tensor, intrinsics: Tensor, front: Tensor) -> Tensor:
-    """Which vertices (B, V, 3) are in the frame with nothing before them in front (B, 1, S, S)."""
-    in_frame, pixel = _pixel(project(vertices, intrinsics), front.shape[-1])
-    return in_frame & ~front.flatten(1).gather(1, pixel)

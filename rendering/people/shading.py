@@ -35,11 +35,11 @@ def draw_lights(draw: Draw) -> Lights:
     warm = draw.uniform(-0.12, 0.12, 2, 1)
     tint = 1 + warm * torch.tensor([1.0, 0.1, -1.0])
     power = torch.stack([draw.uniform(0.35, 1.0), draw.uniform(0.0, 0.4)], 1)[..., None]
-    ambient = draw.uniform(0.2, 0.6, 1) * (
+    ambient = draw.uniform(0.3, 0.7, 1) * (
         1 + 0.06 * torch.randn(draw.count, 3, generator=draw.generator)
     )
     return Lights(
-        F.normalize(direction, dim=-1), tint * power, ambient, draw.uniform(0.0, 0.35),
+        F.normalize(direction, dim=-1), tint * power, ambient, draw.uniform(0.0, 0.28),
         draw.uniform(0.2, 1.0), draw.uniform(0.0, 0.25),
     )  # fmt: skip
 
@@ -75,7 +75,8 @@ def creases(depth: Tensor, strength: Tensor, width: int) -> Tensor:
     size = 2 * width + 1
 
     def mean(values: Tensor) -> Tensor:
-        return F.avg_pool2d(values, size, 1, width, count_include_pad=False)
+        across = F.avg_pool2d(values, (1, size), 1, (0, width), count_include_pad=False)
+        return F.avg_pool2d(across, (size, 1), 1, (width, 0), count_include_pad=False)
 
     around = mean(filled) / mean(known[:, None].float()).clamp(min=1e-3)
     behind = (depth - around[:, 0]).clamp(0, 0.1)

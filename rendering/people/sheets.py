@@ -12,8 +12,9 @@ BEHIND_CAMERA = -1.0
 
 def clothe(
     surface: Surface, outfits: Outfits, shaped: Tensor, transforms: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Posed vertices (B, V, 3) of body and sheets, and their places at rest (B, V, 3).
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Posed vertices (B, V, 3) of body and sheets, their places at rest (B, V, 3), and the outermost
+    layer (B, K) at the body's vertices.
 
     shaped (B, N, 3): the given body's vertices at rest, of this shape; transforms (B, 24, 3, 4):
     from rest to the camera's axes, m.
@@ -38,7 +39,7 @@ def clothe(
     ]
     posed = torch.cat([body, *(sheet[0] for sheet in sheets)], 1)
     places = torch.cat([place.expand(count, -1, -1), *(sheet[1] for sheet in sheets)], 1)
-    return posed, places
+    return posed, places, layer
 
 
 def skin(weights: Tensor, transforms: Tensor, points: Tensor) -> Tensor:

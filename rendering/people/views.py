@@ -10,7 +10,8 @@ from rendering.cameras import pinhole, project
 from .outfits import Draw
 
 PICTURE_PX = (1440, 1080)  # the whole picture from which crops are cut
-NEAREST = 0.35  # m, of any joint to the camera
+NEAREST = 0.7  # m, of any joint to the camera
+FARTHEST_OFF = 0.6  # tangent of the angle at which a person may stand off the picture's middle
 
 
 @dataclass
@@ -46,7 +47,8 @@ class Views:
 def draw_views(joints: Tensor, size: int, options: ViewOptions, draw: Draw) -> Views:
     """Cameras for joints (B, J, 3) m, y down, turned as the person is seen; crops of `size` px."""
     width, height = PICTURE_PX
-    degrees = draw.uniform(*options.field_of_view_deg)
+    low, high = options.field_of_view_deg
+    degrees = low + (high - low) * draw.uniform(0, 1) ** 1.5  # few cameras are very wide
     focal = height / 2 / torch.tan(torch.deg2rad(degrees / 2))
     extent = (joints[..., :2].amax(1) - joints[..., :2].amin(1)).amax(1)
     middle = (joints.amax(1) + joints.amin(1)) / 2
@@ -54,14 +56,15 @@ def draw_views(joints: Tensor, size: int, options: ViewOptions, draw: Draw) -> V
     near = (middle[:, None] - joints)[..., 2].amax(1) + NEAREST
     distance = torch.maximum(distance, near)
     room = torch.tensor([width, height]) / focal[:, None] * distance[:, None]
-    off = (room - extent[:, None]).clamp(min=0) / 2 * draw.uniform(-1, 1, 2)
+    off = (room - extent[:, None]).clamp(min=0) / 2
+    off = torch.minimum(off, FARTHEST_OFF * distance[:, None]) * draw.uniform(-1, 1, 2)
     translation = torch.cat([off, distance[:, None]], 1) - middle
     intrinsics = pinhole(focal, width, height)
     points = project(joints + translation[:, None], intrinsics)
-    low, high = points.amin(1), points.amax(1)
-    side = (high - low).amax(1) * options.margin
+    first, last = points.amin(1), points.amax(1)
+    side = (last - first).amax(1) * options.margin
     side = side * (1 + draw.uniform(-options.scale, options.scale))
-    centre = (low + high) / 2 + draw.uniform(-options.shift, options.shift, 2) * side[:, None]
+    centre = (first + last) / 2 + draw.uniform(-options.shift, options.shift, 2) * side[:, None]
     cut = draw.chance(options.cut)
     pick = (draw.uniform(0, 1) * joints.shape[1]).long().clamp(max=joints.shape[1] - 1)
     near_joint = points[torch.arange(draw.count), pick]
