@@ -30,6 +30,11 @@ def names() -> list[str]:
     return [*lifters.names(), *images.spellings()]
 
 
+def shipped_weights(name: str) -> Path | None:
+    """The (first file of the) weights that come with Posecast, None where there are none."""
+    return table(name).shipped_weights(name)
+
+
 def methods(weights: Path | None = None) -> list[dict[str, str]]:
     """name, label and description of each method whose weights are shipped, or are `weights`.
 
@@ -51,7 +56,7 @@ def methods(weights: Path | None = None) -> list[dict[str, str]]:
             "description": table(name).describe(name),
         }
         for name in known
-        if name in mine or table(name).shipped_weights(name)
+        if name in mine or shipped_weights(name)
     ]
 
 

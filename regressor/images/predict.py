@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from regressor import checkpoints, images
 from regressor.cameras import Camera
-from regressor.detection import Track
+from regressor.detection import Detections, Track
 from regressor.errors import FileFormatError, PosecastError
 from regressor.images.crops import Convention, crop, to_input
 from regressor.images.geometry import estimate_translation
@@ -154,13 +154,13 @@ def place(
 
 
 def fit_by_network(
+    track: Track,
+    detections: Detections,
+    camera: Camera,
+    body: Body,
     found: ImageNetwork,
     video: Video,
     span: tuple[float | None, float | None, float | None],
-    track: Track,
-    fps: float,
-    camera: Camera,
-    body: Body,
     neutral: bool,
     progress: Progress,
 ) -> Fit:
@@ -171,22 +171,22 @@ def fit_by_network(
     another body's shapes.
     """
     progress.update("lift", 0, len(track))
-    centre, side = boxes = boxes_of(track, fps)
+    centre, side = boxes = boxes_of(track, detections.fps)
     crops = crops_of(video, span, track, boxes, found.convention)
     output = predict(found.network, crops, len(track), progress)
     betas = torch.zeros(10)
     if not neutral and found.knows(body):
         seen = torch.as_tensor(track.observed)
         betas = output.betas[seen if seen.any() else slice(None)].median(dim=0).values
-    width, height = video.info.width, video.info.height
     guess = crop_to_full(
         output.cam,
         torch.as_tensor(centre, dtype=torch.float32),
         torch.as_tensor(side, dtype=torch.float32),
         torch.tensor(float(camera.intrinsics[0, 0])),
-        width,
-        height,
+        detections.width,
+        detections.height,
     )
     guess = guess + body.joints_at_rest(betas)[0]  # SMPL's translation is not its pelvis
     pelvis = place(body, output, betas, track, camera, guess)
+    progress.update("fit", 1, 1)
     return Fit(roma.rotmat_to_rotvec(output.rotmat), pelvis, betas)

@@ -7,7 +7,7 @@ import torch
 
 from regressor import checkpoints, images
 from regressor.cameras import Camera, intrinsics_from_fov
-from regressor.detection import Track
+from regressor.detection import Detections, Track
 from regressor.errors import FileFormatError, PosecastError
 from regressor.images import predict
 from regressor.images.hmr import HmrOutput
@@ -95,8 +95,13 @@ def fitted(walk, video, camera, body, track=None, knows="default", neutral=False
     (rotations, _, betas), seen = walk
     network = network or Knowing(rotations, betas)
     found = predict.ImageNetwork(network, "dsr", knows)
+    track = track or seen
+    detections = Detections(
+        [track], FRAMES, FPS, track.times, WIDTH, HEIGHT, [], False, np.zeros((FRAMES, 2))
+    )
+    span = (None, None, None)
     return predict.fit_by_network(
-        found, video, (None, None, None), track or seen, FPS, camera, body, neutral, Progress()
+        track, detections, camera, body, found, video, span, neutral, Progress()
     )
 
 
