@@ -6,8 +6,10 @@ Draws nine channels of values (a DSR step's) and the silhouette, and differentia
 vertices. Hard: one sample a pixel for both, and four for ours, which training takes; PyTorch3D's
 has no derivative by the vertices, so nothing to do in its backward pass. Soft: SoftRas at sigma
 1e-5, PyTorch3D with 50 faces a pixel. Every batch is measured, none is extrapolated; the best of
-several runs counts. Peak memory is how much the process grows over its state before, or on a GPU
-what torch allocates. Without PyTorch3D only ours is timed.
+several runs counts. The processor's time of all threads is told beside, since it counts on a
+machine that others use too: "faster" is by the clock, and by that time. On a busy machine take
+--threads 1. Peak memory is how much the process grows over its state before, or on a GPU what torch
+allocates. Without PyTorch3D only ours is timed.
 """
 
 import resource
@@ -43,10 +45,11 @@ class Options:
 
 @dataclass
 class Cost:
-    """Seconds of the two passes and MB of memory at the peak."""
+    """Seconds of the two passes, of the processor for both, and MB of memory at the peak."""
 
     forward: float
     backward: float
+    processor: float
     memory: float
 
 
@@ -66,7 +69,7 @@ def measure(backend: Backend, mode: Mode, samples: int, batch: int, options: Opt
     once = backend == "pytorch3d" and not cuda
     before, costs = peak_memory(cuda), []
     for _ in range(1 if once else options.repeats):
-        marks = [now(cuda)]
+        marks, worked = [now(cuda)], time.process_time()
         picture = rasterize(
             vertices, faces, camera, size, face_values=values, mode=mode, samples=samples,
             backend=backend,
@@ -76,9 +79,10 @@ def measure(backend: Backend, mode: Mode, samples: int, batch: int, options: Opt
         if loss.requires_grad:
             loss.backward()
         marks.append(now(cuda))
-        costs.append((marks[1] - marks[0], marks[2] - marks[1]))
-    forward, backward = min(costs, key=sum)
-    return Cost(forward, backward, peak_memory(cuda) - before)
+        passes = marks[1] - marks[0], marks[2] - marks[1]
+        costs.append((*passes, time.process_time() - worked))
+    best = min(costs, key=lambda cost: cost[0] + cost[1])
+    return Cost(*best, peak_memory(cuda) - before)
 
 
 def now(cuda: bool) -> float:
@@ -103,17 +107,20 @@ def measured_alone(*arguments) -> Cost:
 
 def line(name: str, cost: Cost, other: Cost | None) -> str:
     total = cost.forward + cost.backward
-    ratio = "" if other is None else f"{(other.forward + other.backward) / total:9.0f}x"
-    times = "".join(f"{1e3 * t:12.1f}" for t in (cost.forward, cost.backward, total))
-    return f"{name:34}{times}{cost.memory:12.0f}{ratio}"
+    times = (cost.forward, cost.backward, total, cost.processor)
+    text = f"{name:34}" + "".join(f"{1e3 * t:13.1f}" for t in times) + f"{cost.memory:13.0f}"
+    if other is not None:
+        ratios = (other.forward + other.backward) / total, other.processor / cost.processor
+        text += "".join(f"{ratio:9.0f}x" for ratio in ratios)
+    return text
 
 
 def main(options: Options) -> None:
     where = torch.cuda.get_device_name() if options.device.startswith("cuda") else "CPU"
     threads = options.threads or torch.get_num_threads()
     print(f"default body, {options.size} x {options.size} px, {where}, {threads} threads")
-    heads = ("forward ms", "backward ms", "both ms", "memory MB")
-    print(" " * 34 + "".join(f"{head:>12}" for head in heads) + f"{'faster':>10}", flush=True)
+    heads = ("forward ms", "backward ms", "both ms", "processor ms", "memory MB")
+    print(" " * 34 + "".join(f"{head:>13}" for head in heads) + f"{'faster':>20}", flush=True)
     installed = find_spec("pytorch3d") is not None
     for batch in options.batches:
         theirs: dict[str, Cost] = {}
