@@ -79,7 +79,10 @@ class Mixture(Dataset):
         self._epoch.fill_(epoch)
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        epoch = int(self._epoch)
+        return self.draw(int(self._epoch), number)
+
+    def draw(self, epoch: int, number: int) -> dict[str, Tensor]:
+        """Sample `number` of any epoch."""
         rng = np.random.default_rng((self.seed, epoch, number))
         chosen = int(np.searchsorted(self.bounds, rng.uniform(), side="right"))
         chosen = min(chosen, len(self.sources) - 1)

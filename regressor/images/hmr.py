@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import roma
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regressor.errors import FileFormatError
@@ -58,12 +59,16 @@ def rotmat_to_rot6d(rotations: Tensor) -> Tensor:
 class HMR(ResNet):
     """Crops (B, 3, H, W), normalised as `crops.normalize` does, to HmrOutput.
 
-    depth: of the ResNet (50 as published; 18 and 34 are smaller); hidden: width of the head. The
-    published networks see 224 x 224; others are averaged over as many places as there are.
+    depth: of the ResNet (50 as published; 18 and 34 are smaller); hidden: width of the head;
+    pixels: the side to which crops of another size are brought first (as published, they are taken
+    as they come: 224 x 224, or averaged over as many places as there are).
     """
 
-    def __init__(self, depth: int = 50, hidden: int = 1024, dropout: float = 0.5):
+    def __init__(
+        self, depth: int = 50, hidden: int = 1024, dropout: float = 0.5, pixels: int | None = None
+    ):
         super().__init__(depth)
+        self.pixels = pixels
         self.fc1 = nn.Linear(self.width + sum(MEAN_PARAMETERS.values()), hidden)
         self.fc2 = nn.Linear(hidden, hidden)
         self.drop1, self.drop2 = nn.Dropout(dropout), nn.Dropout(dropout)
@@ -79,6 +84,9 @@ class HMR(ResNet):
             self.register_buffer(f"init_{name}", value[None])
 
     def forward(self, images: Tensor) -> HmrOutput:
+        if self.pixels and images.shape[-1] != self.pixels:
+            size = (self.pixels, self.pixels)
+            images = F.interpolate(images, size, mode="bilinear", antialias=True)
         return self.regress(self.features(images))
 
     def regress(self, features: Tensor, iterations: int = ITERATIONS) -> HmrOutput:
