@@ -80,9 +80,9 @@ def measure(backend: Backend, mode: Mode, samples: int, batch: int, options: Opt
             loss.backward()
         marks.append(now(cuda))
         passes = marks[1] - marks[0], marks[2] - marks[1]
-        costs.append((*passes, time.process_time() - worked))
-    best = min(costs, key=lambda cost: cost[0] + cost[1])
-    return Cost(*best, peak_memory(cuda) - before)
+        costs.append((passes[0], passes[1], time.process_time() - worked))
+    forward, backward, processor = min(costs, key=lambda cost: cost[0] + cost[1])
+    return Cost(forward, backward, processor, peak_memory(cuda) - before)
 
 
 def now(cuda: bool) -> float:
