@@ -1,10 +1,10 @@
-"""Synthetic clothed people as training samples: poses of motion capture, dressed and drawn on the fly.
+"""Synthetic clothed people as training samples: recorded poses, dressed and drawn on the fly.
 
 python -m regressor.data.people --motion cmu_motion.npz --poses poses.npz
 python -m regressor.data.people --poses poses.npz --sheet sheet.png --count 48 --seed 1
 
-The first line reads the recordings once into a small file of poses; the second draws a contact sheet
-of pictures above their label maps. Without poses, people stand in random ones near the rest pose.
+The first line reads the recordings once into a small file of poses; the second draws a sheet of
+pictures above their label maps. Without poses, people stand in random ones near the rest pose.
 The CMU data used in this project was obtained from mocap.cs.cmu.edu. The database was created with
 funding from NSF EIA-0196217.
 """
@@ -31,6 +31,7 @@ from regressor.images.joints import Joints49, flip_rotations
 from regressor.smpl.body import Body, chain, load_body, local_rotations
 from regressor.smpl.fit import limits
 from regressor.smpl.landmarks import landmark_regressor
+from rendering.labels import PALETTE
 from rendering.people import (
     People,
     PeopleOptions,
@@ -171,14 +172,14 @@ class SyntheticPeople:
         """The batch as every data set gives it, and what only drawn people know.
 
         image (B, 3, S, S) normalised; labels (B, S, S) uint8; has_labels, has_smpl (B,); keypoints
-        (B, 49, 3) x, y in -1..1 and confidence, 0 out of the frame or hidden; joints3d (B, 24, 4) m
-        in J24's order, and valid; pose (B, 24, 3, 3); betas (B, 10); gender (B,) -1; camera (B, 3);
-        in_frame (B, 49); intrinsics (B, 3, 3) of the crop; translation (B, 3) m.
+        (B, 49, 3) x, y in -1..1 and confidence, 0 out of the frame; joints3d (B, 24, 4) m in J24's
+        order, and valid; pose (B, 24, 3, 3); betas (B, 10); gender (B,) -1; camera (B, 3); visible
+        (B, 49): what nothing hides; intrinsics (B, 3, 3) of the crop; translation (B, 3) m.
         """
         device, count = pose.device, len(pose)
         turned, joints = chain(pose, self.body.joints_at_rest(betas))
         joints49 = self.joints49.riding(turned, joints, betas)
-        seen = people.visible[..., None]
+        seen = people.in_frame[..., None]
         places = (people.points / (self.options.people.size / 2) - 1) * seen
         valid = torch.ones(count, dtype=torch.bool, device=device)
         return {
@@ -192,7 +193,7 @@ class SyntheticPeople:
             "has_smpl": valid.clone(),
             "gender": torch.full((count,), -1, device=device),
             "camera": people.camera,
-            "in_frame": people.in_frame,
+            "visible": people.visible,
             "intrinsics": people.views.crop_intrinsics.to(device),
             "translation": people.views.translation.to(device),
         }
@@ -260,7 +261,7 @@ def _freedom() -> Tensor:
 
 
 def _invented(even: Tensor, peaked: Tensor) -> Tensor:
-    """(B, 23, 3) poses within the joints' limits, near the rest; the arms hang or reach anywhere."""
+    """(B, 23, 3) poses within the joints' limits, near the rest; the arms reach anywhere."""
     low, high, _ = limits()
     vectors = 0.35 * peaked * (high - low) / 2
     arms = [
@@ -286,16 +287,6 @@ def contact_sheet(people: Iterator[People], columns: int) -> np.ndarray:
     return np.concatenate(
         [np.concatenate(list(line), 1) for line in tiles.reshape(-1, columns, *tiles.shape[1:])]
     )
-
-
-PALETTE = np.array(
-    [
-        (0, 0, 0), (128, 0, 0), (255, 0, 0), (0, 85, 0), (170, 0, 51), (255, 85, 0), (0, 0, 85),
-        (0, 119, 221), (85, 85, 0), (0, 85, 85), (85, 51, 0), (52, 86, 128), (0, 128, 0), (0, 0, 255),
-        (51, 170, 221), (0, 255, 255), (85, 255, 170), (170, 255, 85), (255, 255, 0), (255, 170, 0),
-    ],
-    np.uint8,
-)  # fmt: skip
 
 
 @dataclass

@@ -107,7 +107,7 @@ def occluders(draw: Draw, size: int, device, probability: float) -> tuple[Tensor
 
 
 def degrade(images: Tensor, draw: Draw, strength: float) -> Tensor:
-    """Blur, lower resolution, 8 x 8 blocks as of strong compression, noise, exposure; (B, 3, S, S)."""
+    """Images (B, 3, S, S) with blur, noise, other exposure, the blocks of strong compression."""
     device, size = images.device, images.shape[-1]
 
     def column(values: Tensor) -> Tensor:
@@ -125,14 +125,14 @@ def degrade(images: Tensor, draw: Draw, strength: float) -> Tensor:
     images = torch.where(drawn(0.2), less, images)
     images = torch.where(drawn(0.2), _blocks(images, column(draw.uniform(0.03, 0.12))), images)
     gain, gamma = column(draw.uniform(0.75, 1.25)), column(draw.uniform(0.8, 1.25))
-    images = (images.clamp(0, 1) ** gamma) * (1 + strength * (gain - 1))
+    images = (images.clamp(0, 1) ** (1 + strength * (gamma - 1))) * (1 + strength * (gain - 1))
     noise = torch.randn(4, 3, size, size, generator=draw.generator).to(device)
     amount = column(draw.uniform(0, 0.04) * strength)
     return (images + amount * noise[torch.arange(len(images), device=device) % 4]).clamp(0, 1)
 
 
 def _blocks(images: Tensor, step: Tensor) -> Tensor:
-    """Images after each 8 x 8 block's cosine transform was rounded to `step`, coarser for finer waves."""
+    """Each 8 x 8 block's cosine transform rounded to `step`, more coarsely for finer waves."""
     k = torch.arange(8, device=images.device, dtype=torch.float32)
     basis = torch.cos((k[None] + 0.5) * k[:, None] * torch.pi / 8) / 2
     basis[0] /= 2**0.5

@@ -25,8 +25,8 @@ PLAIN, ACROSS, ALONG, CHECKS, DOTS, CAMOUFLAGE, PRINT = range(7)
 
 @dataclass
 class Materials:
-    """colours (B, layers, 2, 3) in 0..1; pattern (B, layers); wavelength (B, layers) m; phase (B, 8);
-    paint (B, 3, 3): eyes, lips, brows."""
+    """colours (B, layers, 2, 3) in 0..1; pattern (B, layers); wavelength (B, layers) m;
+    phase (B, 8); paint (B, 3, 3): eyes, lips, brows."""
 
     colours: Tensor
     pattern: Tensor

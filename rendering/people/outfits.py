@@ -1,8 +1,8 @@
 """What people wear: drawn at random, and told for any place on the body at rest.
 
-A person wears layers, later ones over earlier ones. `layers` says for places on the body which layer
-is outermost there; the same rule serves vertices (how far they are pushed out) and pixels (which label
-and colour they have), so borders of clothes are sharp. Labels are Graphonomy's 20 (CIHP's ids).
+A person wears layers, later ones over earlier ones. `layers` says for places on the body which is
+outermost there; the same rule serves vertices (how far they are pushed out) and pixels (which label
+and colour they have), so borders of clothes are sharp.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Layer(IntEnum):
 
 
 class Label(IntEnum):
-    """Graphonomy's ids; 10 is the torso's skin."""
+    """Ids of rendering.labels.LABELS."""
 
     BACKGROUND = 0
     HAT = 1
@@ -72,9 +72,9 @@ OF_LAYER = {
 
 # One number a person; heights and arms are `surface`'s coordinates, lengths in m, "no" is NEVER.
 NEVER = 9.0
-NAMES = (
-    "top hem sleeve neckline tucked bottom bottom_end bottom_top coat coat_hem coat_sleeve coat_gap "
-    "shoe_top sock_top glove scarf hairline nape volume locks hat hat_line brim peak glasses "
+NAMES: list[str] = (
+    "top hem sleeve neckline tucked bottom bottom_end bottom_top coat coat_hem "
+    "coat_sleeve coat_gap shoe_top sock_top glove scarf hairline nape volume locks hat hat_line brim peak glasses "
     "skirt skirt_end skirt_flare skirt_gap dress"
 ).split()
 
@@ -229,8 +229,8 @@ def _settle(table: dict[str, Tensor]) -> None:
 def layers(
     surface: Surface, worn: dict[str, Tensor], height: Tensor, arm: Tensor, place: Tensor
 ) -> Tensor:
-    """Which layer is outermost on the body where it has these coordinates; place (..., 3) m at rest."""
-    x, y, z = place.unbind(-1)
+    """Which layer is outermost on the body at these coordinates; place (..., 3) m at rest."""
+    x, _, z = place.unbind(-1)
     out = x.abs()
     on_arm = arm > 0
     front = z > surface.half.centre[:, 1].mean()
@@ -295,7 +295,7 @@ def labels(
     label = table[layer]
     x, y, z = place.unbind(-1)
     left = x > 0
-    mouth, ear = surface.face_points["mouth"], surface.face_points["ear"]
+    mouth = surface.face_points["mouth"]
     chin = mouth[1] - 0.045 + 0.45 * (mouth[2] - z).clamp(min=0)
     skin = torch.where(y > chin, int(Label.FACE), int(Label.TORSO))
     skin = torch.where(

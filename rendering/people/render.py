@@ -43,7 +43,7 @@ class People:
     """A batch of B drawn people.
 
     image (B, 3, S, S) RGB in 0..1; labels (B, S, S) uint8, Graphonomy's, 0 where something stands
-    before the person; points (B, P, 2) px of the crop, in_frame and visible (B, P): inside the crop,
+    before the person; points (B, P, 2) px of the crop; in_frame and visible (B, P): inside it,
     and not hidden by an occluder or another part of the body (clothes over a joint don't hide it).
     vertex_seen (B, N): whether the body is seen there, bare or clothed; clothed (B, N).
     camera (B, 3): the weak perspective s, tx, ty of the crop that fits the joints best. views: the
@@ -74,8 +74,8 @@ def render_people(
     """Draws people of shaped (B, N, 3) m at rest, posed by transforms (B, 24, 3, 4).
 
     The transforms lead to the camera's axes but for the translation, which is drawn here like all
-    else, from `generator` (on the CPU). joints (B, 24, 3) and points (B, P, 3), both posed, tell the
-    box and what is asked for. `background` gives (B, 3, S, S) in 0..1, procedural if None.
+    else, from `generator` (on the CPU). joints (B, 24, 3) and points (B, P, 3), both posed, tell
+    the box and what is asked for. `background` gives (B, 3, S, S) in 0..1, procedural if None.
     Raises ValueError for another number of vertices than the surface was built from.
     """
     options = options or PeopleOptions()
@@ -184,7 +184,7 @@ def _pixel(points: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def _visible(points: Tensor, z: Tensor, depth: Tensor, thickness: float) -> tuple[Tensor, Tensor]:
-    """Which points (B, P, 2) px at depth z (B, P) are in the frame, and not hidden in depth (B, S, S)."""
+    """Which points (B, P, 2) px at depth z (B, P) are in the frame; not behind depth (B, S, S)."""
     in_frame, pixel = _pixel(points, depth.shape[-1])
     nearest = depth.flatten(1).gather(1, pixel)
     return in_frame, in_frame & (z > 0) & (nearest > z - thickness)

@@ -13,8 +13,8 @@ BEHIND_CAMERA = -1.0
 def clothe(
     surface: Surface, outfits: Outfits, shaped: Tensor, transforms: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Posed vertices (B, V, 3) of body and sheets, their places at rest (B, V, 3), and the outermost
-    layer (B, K) at the body's vertices.
+    """Posed vertices (B, V, 3) of body and sheets, their places at rest (B, V, 3), and the
+    outermost layer (B, K) at the body's vertices.
 
     shaped (B, N, 3): the given body's vertices at rest, of this shape; transforms (B, 24, 3, 4):
     from rest to the camera's axes, m.
@@ -49,8 +49,8 @@ def skin(weights: Tensor, transforms: Tensor, points: Tensor) -> Tensor:
 
 
 def _rings(outline: Outline, rest: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The outline at fractional levels rows (B, R): points (B, R, C, 3) at rest, weights (B, R, 24),
-    and the centres (B, R, 2)."""
+    """The outline at fractional levels rows (B, R): points (B, R, C, 3) at rest, weights
+    (B, R, 24), and the centres (B, R, 2)."""
     first = rows.floor().long().clamp(0, len(outline.level) - 2)
     part = (rows - first).clamp(0, 1)
     points = rest[:, outline.vertex.flatten()].unflatten(1, outline.vertex.shape)  # (B, L, C, 3)

@@ -1,11 +1,11 @@
 """The mesh that people are drawn with: a body, coarser where it is needlessly fine, and sheets.
 
 Clothes that lie on the body are the body itself, pushed outwards, and coloured by where on the body
-a pixel lies. What hangs free of it has a sheet of its own: the skirt (of skirts, dresses and coats),
-long hair, and a hat's brim. A sheet that isn't worn is put behind the camera.
+a pixel lies. What hangs free has a sheet of its own: the skirt (of skirts, dresses and coats), long
+hair, and a hat's brim. A sheet that isn't worn is put behind the camera.
 
 Places on the body are told by two coordinates at rest, so that clothes fit every body in T-pose:
-`height` is -2 at the ankles, -1 at the knees, 0 at the hips, 1 at the neck, 2 at the top of the head;
+`height` is -2 at the ankles, -1 at the knees, 0 at the hips, 1 at the neck, 2 at the head's top;
 `arm` is 0 at the shoulders, 1 at the elbows, 2 at the wrists, and -1 off the arms.
 """
 
@@ -132,7 +132,7 @@ def build_surface(
 
 
 def guessed_face(vertices: np.ndarray, joints: np.ndarray) -> dict[str, np.ndarray]:
-    """Where a face has its eyes, mouth, nose and ears, from the head's size and its foremost point."""
+    """Where eyes, mouth, nose and ears are, from the head's size and its foremost point."""
     above = vertices[vertices[:, 1] > joints[HEAD, 1] - 0.02]
     nose, size = above[above[:, 2].argmax()], above[:, 1].max() - joints[HEAD, 1]
     side = above[:, 0].max()
@@ -147,7 +147,7 @@ def guessed_face(vertices: np.ndarray, joints: np.ndarray) -> dict[str, np.ndarr
 def coarser(
     vertices: np.ndarray, faces: np.ndarray, detail: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One vertex for each cube of `detail` m: which are kept, each one's stand-in, and the faces."""
+    """One vertex a cube of `detail` m: which are kept, each one's stand-in, and the faces."""
     _, cube = np.unique(np.floor(vertices / detail).astype(int), axis=0, return_inverse=True)
     cube = cube.ravel()
     count = np.bincount(cube)

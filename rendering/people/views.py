@@ -34,8 +34,8 @@ class ViewOptions:
 
 @dataclass
 class Views:
-    """translation (B, 3) m of the person; intrinsics (B, 3, 3) of the whole picture; box_centre (B, 2)
-    px, box_side (B,) px of the crop; crop_intrinsics (B, 3, 3)."""
+    """translation (B, 3) m of the person; intrinsics (B, 3, 3) of the whole picture; the crop's
+    box_centre (B, 2) px, box_side (B,) px and crop_intrinsics (B, 3, 3)."""
 
     translation: Tensor
     intrinsics: Tensor
