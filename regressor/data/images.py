@@ -10,7 +10,7 @@ confidence; joints3d (24, 4) m in the camera's axes, in J24's order, with their 
 female, -1 unknown; index of the record.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,9 @@ class Records:
 
     def part(self, chosen: np.ndarray | slice) -> "Records":
         """Some of the records."""
-        content = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Records(
-            **{k: v[chosen] if isinstance(v, np.ndarray) else v for k, v in content.items()}
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(
+            self, **{k: v[chosen] for k, v in arrays.items() if isinstance(v, np.ndarray)}
         )
 
 
@@ -156,8 +156,9 @@ class LabelledImages(Dataset):
         if not (np.isfinite(centre).all() and np.isfinite(scale) and scale > 0):
             raise SampleError(f"{records.name}: the box of record {index} ({name}) is no box.")
         image = read_image(records.root / name)
-        box = (centre, scale * change.scale, crops.SIZE, change.rotation_deg)
-        cut = augment_image(crops.crop(image, *box, self.convention), change)
+        box: Any = (centre, scale * change.scale, crops.SIZE, change.rotation_deg)
+        cut = crops.crop(image, *box, convention=self.convention)
+        cut = augment_image(cut, change)
         found: dict[str, Any] = {"image": crops.to_input(cut.copy())}
         found |= self._label_map(name, image.shape[:2], box, change)
         found |= self._body(index, centre, scale, change)

@@ -139,5 +139,5 @@ def test_drawn_people_mix_with_pictures(images):
 
 @pytest.mark.parametrize("ratios", [{"one": 0.0}, {"one": 1, "none": 1}, {"one": -1}])
 def test_shares_that_make_no_sense_are_sentences(ratios):
-    with pytest.raises(PosecastError, match="shares of them|which is not among"):
+    with pytest.raises(PosecastError, match=r"shares of them|which is not among"):
         Mixture({"one": Numbers(3)}, ratios)
