@@ -156,8 +156,10 @@ class LabelledImages(Dataset):
         if not (np.isfinite(centre).all() and np.isfinite(scale) and scale > 0):
             raise SampleError(f"{records.name}: the box of record {index} ({name}) is no box.")
         image = read_image(records.root / name)
-        box: Any = (centre, scale * change.scale, crops.SIZE, change.rotation_deg)
-        cut = crops.crop(image, *box, convention=self.convention)
+        box = (centre, scale * change.scale, crops.SIZE, change.rotation_deg)
+        cut = crops.crop(
+            image, centre, box[1], rotation_deg=change.rotation_deg, convention=self.convention
+        )
         cut = augment_image(cut, change)
         found: dict[str, Any] = {"image": crops.to_input(cut.copy())}
         found |= self._label_map(name, image.shape[:2], box, change)
