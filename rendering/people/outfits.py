@@ -73,9 +73,9 @@ OF_LAYER = {
 # One number a person; heights and arms are `surface`'s coordinates, lengths in m, "no" is NEVER.
 NEVER = 9.0
 NAMES: list[str] = (
-    "top hem sleeve neckline tucked bottom bottom_end bottom_top coat coat_hem "
-    "coat_sleeve coat_gap shoe_top sock_top glove scarf hairline nape volume locks hat hat_line brim peak glasses "
-    "skirt skirt_end skirt_flare skirt_gap dress"
+    "top hem sleeve neckline tucked dress bottom bottom_end bottom_top coat coat_hem coat_sleeve "
+    "coat_gap skirt skirt_end skirt_flare skirt_gap shoe_top sock_top glove scarf hairline nape "
+    "volume locks hat hat_line brim peak glasses"
 ).split()
 
 

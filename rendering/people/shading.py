@@ -67,7 +67,8 @@ def shade(
 def creases(depth: Tensor, strength: Tensor, width: int) -> Tensor:
     """(B, H, W) 0..1, darker where a surface lies behind its surroundings.
 
-    depth (B, H, W) m with inf for nothing. (Unsharp masking of the depth: Luft et al., Image Enhancement by Unsharp Masking the Depth Buffer, 2006.)
+    depth (B, H, W) m with inf for nothing. (Luft et al., Image Enhancement by Unsharp
+    Masking the Depth Buffer, 2006.)
     """
     known = depth.isfinite()
     filled = torch.where(known, depth, 0.0)[:, None]
