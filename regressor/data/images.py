@@ -129,7 +129,7 @@ class LabelledImages(Dataset):
     """Training samples of Records.
 
     convention: how crops are cut; augmentation: None for evaluation; labels: label maps beside the
-    pictures, None where there are none.
+    pictures, None where there are none; swap_sides: see `augment.augment_labels`.
     """
 
     def __init__(
@@ -138,9 +138,11 @@ class LabelledImages(Dataset):
         convention: crops.Convention = "dsr",
         augmentation: Augmentation | None = None,
         labels: LabelMaps | None = None,
+        swap_sides: bool = True,
     ):
         self.records, self.convention = records, convention
         self.augmentation, self.labels = augmentation, labels
+        self.swap_sides = swap_sides
 
     def __len__(self) -> int:
         return len(self.records)
@@ -175,7 +177,7 @@ class LabelledImages(Dataset):
         if labels is None:
             nothing = torch.full((crops.SIZE, crops.SIZE), NO_LABEL, dtype=torch.uint8)
             return {"labels": nothing, "has_labels": torch.tensor(False)}
-        cut = augment_labels(crops.crop_labels(labels, *box), change)
+        cut = augment_labels(crops.crop_labels(labels, *box), change, self.swap_sides)
         return {"labels": torch.from_numpy(cut.copy()), "has_labels": torch.tensor(True)}
 
     def _body(

@@ -22,6 +22,7 @@ from regressor.errors import PosecastError
 from regressor.images.augment import Augmentation
 from regressor.images.crops import Convention
 
+PUBLISHED = Augmentation()
 TRIES = 50  # draws for one sample, before all of a data set is taken to be broken
 # As published; a group shares its part by the sizes of its data sets.
 RECIPES: dict[str, dict[tuple[str, ...], float]] = {
@@ -65,6 +66,7 @@ class Mixture(Dataset):
                 f"The mixture has a share of {unknown[0]}, which is not among its data sets: "
                 f"{', '.join(self.names)}."
             )
+        self.ratios = dict(zip(self.names, (parts / parts.sum()).tolist(), strict=True))
         self.bounds = np.cumsum(parts / parts.sum())
         self.seed, self.length = seed, length or max(map(len, self.sources))
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -168,20 +170,21 @@ def open_mixture(
     data: str | Path,
     recipe: str,
     convention: Convention = "dsr",
-    augmentation: Augmentation | None = None,
+    augmentation: Augmentation | None = PUBLISHED,
     with_labels: bool = True,
     seed: int = 0,
+    swap_sides: bool = True,
 ) -> Mixture:
     """A published mixture from a folder that holds its data sets in SPIN's layout (`data.spin`).
 
-    with_labels: look for label maps beside the pictures. Raises FileFormatError that names the
-    first data set that isn't there.
+    with_labels: look for label maps beside the pictures; swap_sides: of mirrored ones (see
+    `augment_labels`). Raises FileFormatError that names the first data set that isn't there.
     """
     sources: dict[str, Source] = {}
     for name in members(recipe):
         records = load_named(data, name)
         maps = LabelMaps(Path(data) / FOLDERS / name) if with_labels else None
-        sources[name] = LabelledImages(records, convention, augmentation, maps)
+        sources[name] = LabelledImages(records, convention, augmentation, maps, swap_sides)
     ratios = ratios_of(recipe, {name: len(source) for name, source in sources.items()})
     return Mixture(sources, ratios, seed)
 
