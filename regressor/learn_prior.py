@@ -24,6 +24,7 @@ from regressor.progress import Progress
 from regressor.smpl.body import Body, load_body
 from rendering import overlay
 from rendering.labels import LABELS, MC_PARTS
+from rendering.normals import face_normals
 from rendering.semantic import crop_intrinsics
 
 BATCH = 16
@@ -100,7 +101,10 @@ def card(options: Options, body: Body, counted: pr.Counted, prior: Tensor) -> st
     """What the prior is, how it was made, and what it says of the body as a whole."""
     seen = counted.pixels.sum(1)
     share = counted.pixels.sum(0) / counted.pixels.sum()
-    skin = prior[:, list(MC_PARTS["all"])].sum(1)
+    area = face_normals(body.v_template, torch.as_tensor(body.faces, device=prior.device)).norm(
+        dim=1
+    )
+    skin = (area * prior[:, list(MC_PARTS["all"])].sum(1)).sum() / area.sum()
     source = f"images with SMPL fits ({options.fits.name})" if options.fits else "synthetic people"
     rows = "\n".join(
         f"| {i} | {name} | {100 * share[i]:.1f} | {float(prior[:, i].max()):.2f} |"
@@ -113,7 +117,7 @@ half precision. Made by `python -m regressor.learn_prior` on {time.strftime("%Y-
 (seed {options.seed}; {counted.skipped} left out): {int(counted.pixels.sum())} pixels on {int((seen > 0).sum())} faces, {int(seen.median())} pixels
 on the median face. Left and right are made alike; faces seen rarely or never follow their neighbours.
 Pixels of what hides the person are {"" if options.background else "not "}counted as background.
-Mean probability of bare skin (with face and shoes): {100 * float(skin.mean()):.0f} %.
+Mean probability of bare skin, with face and shoes, over the body's area: {100 * float(skin):.0f} %.
 
 | id | label | % of pixels | highest probability |
 | --- | --- | --- | --- |

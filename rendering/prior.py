@@ -63,11 +63,13 @@ def count_labels(face: Tensor, labels: Tensor, faces: int) -> Tensor:
     return torch.bincount(place, minlength=faces * len(LABELS)).view(faces, -1).float()
 
 
-def mirrored_faces(vertices: Tensor, faces: Tensor, at_once: int = 2000) -> Tensor:
+def mirrored_faces(vertices: Tensor, faces: Tensor) -> Tensor:
     """(F,) the face on the body's other side, for vertices (V, 3) at rest about x = 0."""
-    middle = vertices[faces].mean(1)
-    other = middle * middle.new_tensor([-1.0, 1.0, 1.0])
-    return torch.cat([torch.cdist(part, middle).argmin(1) for part in other.split(at_once)])
+    from scipy.spatial import cKDTree
+
+    middle = vertices[faces].mean(1).cpu().numpy()
+    _, nearest = cKDTree(middle).query(middle * (-1.0, 1.0, 1.0))
+    return torch.as_tensor(nearest, device=faces.device)
 
 
 def learn_prior(counts: Tensor, faces: Tensor, mirror: Tensor | None = None) -> Tensor:

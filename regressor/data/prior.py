@@ -4,20 +4,21 @@ Source of the idea: DSR (Dwivedi et al., ICCV 2021), whose prior comes from scan
 Here each face of the body takes the labels of the pixels where it would be seen, were it bare.
 """
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import roma
 import torch
 from torch import Tensor
 
+from regressor.data.images import Records
+from regressor.data.spin import load_spin
 from regressor.errors import FileFormatError, PosecastError
 from regressor.files import replacing
-from regressor.images.crops import SIZE, box_matrix, crop_labels, transform
+from regressor.images.augment import Change, augment_keypoints
+from regressor.images.crops import SIZE, crop_labels
 from regressor.images.geometry import estimate_translation
 from regressor.images.joints import LABELLED, Joints49
 from regressor.smpl.body import DEFAULT_BODY, Body
@@ -30,7 +31,6 @@ from rendering.semantic import crop_intrinsics
 DEFAULT_PRIOR = DEFAULT_BODY.with_name("default_body_prior.npz")
 LEAST_JOINTS = 6  # seen in a picture, to know where its body stands
 NO_LABEL = 255
-FIT_KEYS = ("imgname", "center", "scale", "pose", "shape", "part")  # of SPIN's .npz
 
 
 @dataclass
@@ -107,47 +107,30 @@ def read_fits(file: Path, labels: Path, batch: int = 16) -> Iterator[dict[str, T
     large as the image. A label picture that is missing or can't be read is has_labels False.
     Raises FileFormatError where the file has no fits.
     """
-    arrays = _read_arrays(file)
-    for start in range(0, len(arrays["imgname"]), batch):
-        rows = [
-            _sample({key: value[i] for key, value in arrays.items()}, labels)
-            for i in range(start, min(start + batch, len(arrays["imgname"])))
-        ]
+    records = load_spin(file, labels)
+    if not records.has_smpl.any():
+        raise FileFormatError(f"{file} holds no SMPL fits: it has no pose, or none that counts.")
+    for start in range(0, len(records), batch):
+        rows = [_sample(records, i) for i in range(start, min(start + batch, len(records)))]
         yield {key: torch.stack([row[key] for row in rows]) for key in rows[0]}
 
 
-def _read_arrays(file: Path) -> dict[str, np.ndarray]:
+def _sample(records: Records, index: int) -> dict[str, Tensor]:
+    box = (records.center[index], float(records.scale[index]))
+    file = (records.root / str(records.imgname[index])).with_suffix(".png")
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in (*FIT_KEYS, "has_smpl") if key in stored.files}
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-        raise FileFormatError(f"{file} can't be read as an .npz of fits, as SPIN's are.") from error
-    missing = [key for key in FIT_KEYS if key not in arrays]
-    if missing:
-        raise FileFormatError(f"{file} holds no SMPL fits: it has no {', '.join(missing)}.")
-    return arrays
-
-
-def _sample(row: dict[str, np.ndarray], folder: Path) -> dict[str, Tensor]:
-    box = (row["center"], float(row["scale"]))
-    keypoints = torch.zeros(49, 3)
-    moved = transform(row["part"][:, :2], box_matrix(*box)) / (SIZE / 2) - 1
-    keypoints[LABELLED, :2] = torch.as_tensor(moved).float()
-    keypoints[LABELLED, 2] = torch.as_tensor(row["part"][:, 2]).float()
-    try:
-        cut = crop_labels(read_labels((folder / str(row["imgname"])).with_suffix(".png")), *box)
+        cut = torch.as_tensor(crop_labels(read_labels(file), *box))
     except ValueError:
         cut = None
-    pose = torch.as_tensor(row["pose"]).float().view(24, 3)
     return {
-        "labels": torch.zeros(SIZE, SIZE, dtype=torch.uint8)
-        if cut is None
-        else torch.as_tensor(cut),
+        "labels": torch.zeros(SIZE, SIZE, dtype=torch.uint8) if cut is None else cut,
         "has_labels": torch.tensor(cut is not None),
-        "has_smpl": torch.tensor(bool(row.get("has_smpl", True))),
-        "pose": roma.rotvec_to_rotmat(pose),
-        "betas": torch.as_tensor(row["shape"]).float(),
-        "keypoints": keypoints,
+        "has_smpl": torch.tensor(bool(records.has_smpl[index])),
+        "pose": roma.rotvec_to_rotmat(torch.as_tensor(records.pose[index]).view(24, 3)),
+        "betas": torch.as_tensor(records.betas[index]),
+        "keypoints": augment_keypoints(
+            torch.as_tensor(records.keypoints[index]), *box, Change(), whole=False
+        ),
     }
 
 

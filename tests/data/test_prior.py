@@ -126,9 +126,11 @@ def test_bad_input_is_one_sentence(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run(monkeypatch, "-o", tmp_path / "p.npz", "--fits", tmp_path / "fits.npz")
     assert "--fits and --labels go together" in capsys.readouterr().err
+    boxes = {"imgname": np.array(["a"]), "center": np.ones((1, 2)), "scale": np.ones(1)}
     for name, arrays, message in (
-        ("none.npz", None, "can't be read as an .npz of fits"),
-        ("keys.npz", {"imgname": np.array(["a"])}, "it has no center, scale, pose, shape, part"),
+        ("none.npz", None, "there is no such file"),
+        ("keys.npz", {"imgname": np.array(["a"])}, "it has no center and no scale"),
+        ("keypoints.npz", boxes | {"part": np.ones((1, 24, 3))}, "holds no SMPL fits"),
     ):
         if arrays:
             np.savez(tmp_path / name, **arrays)
@@ -154,7 +156,7 @@ def test_another_body_needs_a_prior_of_its_own(tmp_path):
     class Other:
         faces = FACES[:-1]
 
-    with pytest.raises(PosecastError, match="needs its clothing prior"):
+    with pytest.raises(PosecastError, match="need its clothing prior"):
         pr.body_prior(Other())
     np.save(tmp_path / "prior.npy", np.full((len(FACES), 20), 0.05))
     with pytest.raises(FileFormatError, match=f"this one has {len(FACES) - 1}"):
