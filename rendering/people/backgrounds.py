@@ -108,22 +108,23 @@ def occluders(draw: Draw, size: int, device, probability: float) -> tuple[Tensor
 
 def degrade(images: Tensor, draw: Draw, strength: float) -> Tensor:
     """Images (B, 3, S, S) with blur, noise, other exposure, the blocks of strong compression."""
-    device, size = images.device, images.shape[-1]
+    device, size, images = images.device, images.shape[-1], images.clone()
 
     def column(values: Tensor) -> Tensor:
         return values.to(device)[:, None, None, None]
 
-    def drawn(probability: float) -> Tensor:
-        return column(draw.chance(probability * strength))
+    def some(probability: float) -> Tensor:
+        return draw.chance(probability * strength).nonzero()[:, 0].to(device)
 
-    blurred = F.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
-    images = torch.where(
-        drawn(0.5), torch.lerp(images, blurred, column(draw.uniform(0.3, 1))), images
-    )
-    less = F.interpolate(images, scale_factor=0.5, mode="area")
-    less = F.interpolate(less, (size, size), mode="bilinear")
-    images = torch.where(drawn(0.2), less, images)
-    images = torch.where(drawn(0.2), _blocks(images, column(draw.uniform(0.03, 0.12))), images)
+    soft, step = column(draw.uniform(0.3, 1)), column(draw.uniform(0.03, 0.12))
+    if len(few := some(0.5)):
+        blurred = F.avg_pool2d(images[few], 3, 1, 1, count_include_pad=False)
+        images[few] = torch.lerp(images[few], blurred, soft[few])
+    if len(few := some(0.2)):
+        less = F.interpolate(images[few], scale_factor=0.5, mode="area")
+        images[few] = F.interpolate(less, (size, size), mode="bilinear")
+    if len(few := some(0.2)):
+        images[few] = _blocks(images[few], step[few])
     gain, gamma = column(draw.uniform(0.75, 1.25)), column(draw.uniform(0.8, 1.25))
     images = (images.clamp(0, 1) ** (1 + strength * (gamma - 1))) * (1 + strength * (gain - 1))
     noise = torch.randn(4, 3, size, size, generator=draw.generator).to(device)

@@ -64,6 +64,7 @@ def draw_materials(draw: Draw) -> Materials:
     pattern[:, Layer.GLASSES] = PLAIN
     pattern[:, Layer.HAIR] = ALONG
     pattern[:, Layer.BOTTOM] *= draw.chance(0.35)
+    pattern[:, Layer.COAT] *= draw.chance(0.3)
     wavelength = 0.02 * 5 ** draw.uniform(0, 1, count)
     wavelength[:, Layer.HAIR] = 0.012
     lips = skin * torch.tensor([0.85, 0.6, 0.6])

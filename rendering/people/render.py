@@ -11,7 +11,7 @@ from rendering.cameras import project
 from rendering.normals import vertex_normals
 from rendering.rasterize import rasterize
 
-from . import backgrounds, materials, outfits, shading
+from . import backgrounds, materials, outfits, shading, wearing
 from .sheets import clothe
 from .surface import BODY, Surface
 from .views import ViewOptions, Views, draw_views, weak_perspective
@@ -139,9 +139,9 @@ def _draw(surface, worn, dyes, lights, posed, places, intrinsics, behind, option
     height, arm, rest, normal = values[:, 0], values[:, 1], values[:, 2:5], values[:, 5:]
     piece = surface.face_piece[drawn.face[place]]
     own = worn.at(person)
-    layer = outfits.layers(surface, own, height, arm, rest)
-    layer = outfits.of_sheets(own, torch.where(piece == BODY, layer, 0), piece)
-    label = outfits.labels(surface, own, layer, piece, height, arm, rest)
+    layer = wearing.layers(surface, own, height, arm, rest)
+    layer = wearing.of_sheets(own, torch.where(piece == BODY, layer, 0), piece)
+    label = wearing.labels(surface, own, layer, piece, height, arm, rest)
     colour = materials.albedo(surface, dyes, person, layer, height, arm, rest)
     colour = shading.shade(lights, person, layer, F.normalize(normal, dim=1), rest, colour)
     labels = torch.zeros(count, fine, fine, dtype=torch.uint8, device=device).index_put(

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from .outfits import Outfits, layers
+from .outfits import Outfits
 from .surface import BRIM_GRID, LOCKS_GRID, PELVIS, SKIRT_GRID, Outline, Surface
+from .wearing import layers
 
 SOFTNESS = 0.03  # m over which the skirt passes from one leg to the other
 BEHIND_CAMERA = -1.0
@@ -30,8 +31,9 @@ def clothe(
     ).clamp(0.0, 1.1)
     loose = outfits.looseness.gather(1, layer) * spread
     out = outfits.thickness.gather(1, layer) + loose
-    flat = ((layer > 0) & (height < 0.95)).float()[..., None] * (surface.flattened - place)
-    body = skin(surface.weights, transforms, rest + flat + out[..., None] * surface.normals)
+    # Cloth spans hollows of the body: between toes, along the spine.
+    out = out + surface.hollow * ((layer > 0) & (height < 0.95))
+    body = skin(surface.weights, transforms, rest + out[..., None] * surface.normals)
     sheets = [
         _skirt(surface, outfits, rest, transforms),
         _locks(surface, outfits, rest, transforms),

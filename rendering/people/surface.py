@@ -50,8 +50,9 @@ class Surface:
     """Vertices (V, 3) m at rest and faces (F, 3) of the body and then the sheets.
 
     kept (B,): which of the given body's vertices are the mesh's first B; nearest (N,): for each of
-    the given body's, its place among them. weights (B, 24); normals (B, 3) and flattened (B, 3) of
-    the smoothed body; height (V,) and arm (V,); piece (V,) and face_piece (F,).
+    the given body's, its place among them. weights (B, 24); normals (B, 3) of the smoothed body,
+    and hollow (B,), m, how deep the body itself lies beneath that. height and arm (V,); piece (V,)
+    and face_piece (F,).
     face_points: places of "eye", "mouth", "nose" and "ear" on the left half of the face, m.
     """
 
@@ -61,7 +62,7 @@ class Surface:
     nearest: Tensor
     weights: Tensor
     normals: Tensor
-    flattened: Tensor
+    hollow: Tensor
     height: Tensor
     arm: Tensor
     piece: Tensor
@@ -91,7 +92,9 @@ def build_surface(
     joints = np.asarray(body["J_regressor"]) @ template
     kept, nearest, faces = coarser(template, np.asarray(body["f"], np.int64), detail)
     vertices, weights = template[kept], np.asarray(body["weights"], np.float32)[kept]
-    smooth = torch.as_tensor(smoothed(vertices, faces, 8))
+    soft = torch.as_tensor(smoothed(vertices, faces, 30))
+    normals = vertex_normals(soft, torch.as_tensor(faces))
+    hollow = ((soft - torch.as_tensor(vertices)) * normals).sum(1).clamp(min=0)
     heights = np.array([joints[j, 1] for j in (LEFT_ANKLE, LEFT_KNEE, LEFT_HIP, NECK)])
     heights = np.append(heights, vertices[:, 1].max()).astype(np.float32)
     arm = arm_coordinate(vertices, weights, joints)
@@ -113,8 +116,8 @@ def build_surface(
         kept=torch.as_tensor(kept),
         nearest=torch.as_tensor(nearest),
         weights=torch.as_tensor(weights),
-        normals=vertex_normals(smooth, torch.as_tensor(faces)),
-        flattened=smooth,
+        normals=normals,
+        hollow=hollow,
         height=torch.as_tensor(
             np.append(height_of(vertices[:, 1], heights), np.zeros(loose))
         ).float(),

@@ -5,15 +5,8 @@ import pytest
 import torch
 
 from regressor.data.mocap import HELD_OUT
-from regressor.data.people import (
-    Options,
-    Poses,
-    SyntheticOptions,
-    SyntheticPeople,
-    draw_bodies,
-    load_poses,
-    run,
-)
+from regressor.data.people import Options, SyntheticOptions, SyntheticPeople, run
+from regressor.data.poses import Poses, draw_bodies, load_poses
 from regressor.errors import FileFormatError, PosecastError
 from regressor.images.joints import LABELLED
 from regressor.smpl.body import chain

@@ -13,10 +13,11 @@ from regressor.smpl.body import chain
 from rendering.cameras import pinhole, project
 from rendering.labels import LABELS
 from rendering.people import Label, Layer, PeopleOptions, Pictures, build_surface, render_people
-from rendering.people.outfits import NAMES, Draw, Outfits, draw_outfits, layers
+from rendering.people.outfits import NAMES, Draw, Outfits, draw_outfits
 from rendering.people.render import _visible
 from rendering.people.sheets import clothe
 from rendering.people.views import ViewOptions, cropped, draw_views, weak_perspective
+from rendering.people.wearing import layers
 from rendering.rasterize import rasterize
 
 BODY = load_body()
@@ -57,7 +58,7 @@ def bare_vertices(people, joints_seed: int, count: int):
     blended = (weights @ transforms.flatten(2)).unflatten(2, (3, 4))
     vertices = (blended[..., :3] @ shaped[..., None])[..., 0] + blended[..., 3]
     moved = vertices + people.views.translation[:, None]
-    return project(moved, people.views.crop_intrinsics), moved[..., 2]
+    return project(moved, people.views.crop_intrinsics)
 
 
 def outfit(**worn: float) -> Outfits:
@@ -86,7 +87,7 @@ def test_the_labels_are_graphonomys():
 
 def test_one_seed_gives_one_batch_and_another_seed_another():
     options = PeopleOptions(size=64)
-    one, same, other = (drawn(3, 5, options), drawn(3, 5, options), drawn(3, 6, options))
+    one, same, other = (drawn(2, 5, options), drawn(2, 5, options), drawn(2, 6, options))
     for name in ("image", "labels", "points", "visible", "vertex_seen", "camera"):
         assert torch.equal(getattr(one, name), getattr(same, name)), name
     assert not torch.equal(one.image, other.image)
@@ -101,6 +102,13 @@ def test_a_batch_has_the_shapes_and_ranges_it_says():
     assert not (people.visible & ~people.in_frame).any()
 
 
+@pytest.fixture(scope="module")
+def seen_people():
+    """Six people, large enough for hands, and where the bare bodies' vertices lie (B, N, 2) px."""
+    people = drawn(6, 3, replace(CALM, size=192))
+    return people, bare_vertices(people, 3, 6)
+
+
 @pytest.mark.parametrize(
     ("joint", "own"),
     [
@@ -111,18 +119,16 @@ def test_a_batch_has_the_shapes_and_ranges_it_says():
         ("head", (Label.FACE, Label.HAIR, Label.HAT, Label.SUNGLASSES, Label.TORSO, Label.SCARF)),
     ],
 )
-def test_labels_agree_with_the_body_parts_that_are_seen(joint, own):
-    count, size, found = 8, 224, []
-    people = drawn(count, 3, replace(CALM, size=size))
-    pixels, _ = bare_vertices(people, 3, count)
+def test_labels_agree_with_the_body_parts_that_are_seen(joint, own, seen_people):
+    (people, pixels), found = seen_people, []
     part = BODY.weights[:, SMPL24.index(joint)] > 0.6
-    for i in range(count):
+    for i in range(len(pixels)):
         seen = part & people.vertex_seen[i]
-        column, row = pixels[i, seen].clamp(0, size - 1).long().unbind(-1)
+        column, row = pixels[i, seen].clamp(0, 191).long().unbind(-1)
         found += people.labels[i, row, column].tolist()
     labels = torch.tensor(found)
     on_person = labels[labels > 0]
-    assert len(on_person) > 0.75 * len(labels) > 300  # the rest lie on the outline
+    assert len(on_person) > 0.75 * len(labels) > 200  # the rest lie on the outline
     assert torch.isin(on_person, torch.tensor(own)).float().mean() > 0.95
 
 
@@ -161,8 +167,8 @@ def test_a_point_behind_a_surface_is_hidden_and_one_in_it_is_visible():
 def test_clothes_hide_the_body_beneath(garment, layer):
     """Of the bare body's vertices under a garment next to none is nearer than what is drawn."""
     worn = outfit(**{garment: 1, "coat_hem": -0.2, "coat_sleeve": 1.9, "sleeve": 1.8})
-    shaped, transforms, _ = posed(6, 7, spread=0.2)
-    for i in range(6):
+    shaped, transforms, _ = posed(3, 7, spread=0.2)
+    for i in range(3):
         own = shaped[i : i + 1], transforms[i : i + 1]
         vertices, _, at = clothe(SURFACE, worn, *own)
         nothing = Outfits(worn.table, torch.zeros_like(worn.thickness), worn.looseness)
