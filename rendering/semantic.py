@@ -185,9 +185,10 @@ def semantic_losses(
 ) -> SemanticLosses:
     """DSR-MC, DSR-C and the silhouette's loss of a batch.
 
-    vertices (B, V, 3) m before the camera: the body's, moved by `cameras.weak_to_translation`;
-    faces (F, 3); prior (F, 20) for them; `wanted` by `labels.targets`, with the same `skin`, and
-    with distances for mc_loss "distance". intrinsics (3, 3) or (B, 3, 3) px, a crop's if none.
+    vertices (B, V, 3) m before the camera, in single precision: the body's, moved by
+    `cameras.weak_to_translation`; faces (F, 3); prior (F, 20) for them; `wanted` by
+    `labels.targets`, with the same `skin`, and with distances for mc_loss "distance"; intrinsics
+    (3, 3) or (B, 3, 3) px, a crop's if none.
     A sample without a part that counts (gate_c for DSR-C; without a person for the silhouette)
     gives 0, and so does one that gives no number; both stay in the mean, as in DSR's code.
     """
@@ -196,9 +197,10 @@ def semantic_losses(
         intrinsics = crop_intrinsics(width).to(vertices.device)
     fine = vertices.isfinite().flatten(1).all(1)
     vertices = torch.where(fine[:, None, None], vertices, 0)
-    drawn = render_semantics(
-        vertices, faces, prior, wanted.parts, intrinsics, (width, height), options
-    )
+    with torch.autocast(vertices.device.type, enabled=False):  # probabilities in full precision
+        drawn = render_semantics(
+            vertices, faces, prior, wanted.parts, intrinsics, (width, height), options
+        )
     has_parts = wanted.parts.any(1)
     has_classes = has_parts if options.gate_c == "parts" else wanted.known
     terms = {

@@ -283,6 +283,15 @@ def test_derivatives_as_meant_are_those_of_the_picture(term, axis):
     assert truth > 0.1 and abs(own - truth) < 0.15 * truth
 
 
+def test_mixed_precision_changes_nothing():
+    vertices, labels = scene()
+    prior = 0.7 * simple_prior() + 0.015
+    plain = loss(vertices, labels, "dsr", prior)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = loss(vertices, labels, "dsr", prior)
+    torch.testing.assert_close(mixed.total, plain.total)
+
+
 def test_distances_are_asked_for():
     vertices, labels = scene()
     wanted = lb.targets(labels)
