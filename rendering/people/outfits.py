@@ -56,9 +56,9 @@ class Label(IntEnum):
 NEVER = 9.0
 NAMES: tuple[str, ...] = tuple(
     (
-        "top hem sleeve neckline tucked dress bottom bottom_end bottom_top coat coat_hem coat_sleeve "
-        "coat_gap skirt skirt_end skirt_flare skirt_gap shoe_top sock_top glove scarf hairline nape "
-        "volume locks hat hat_line brim peak glasses"
+        "top hem sleeve neckline tucked dress bottom bottom_end bottom_top coat coat_hem "
+        "coat_sleeve coat_gap skirt skirt_end skirt_flare skirt_gap shoe_top sock_top glove scarf "
+        "hairline nape volume locks hat hat_line brim peak glasses"
     ).split()
 )
 
