@@ -83,7 +83,9 @@ def weights_of(training: DsrTraining) -> Path:
     from regressor.training.run import WEIGHTS, train_regressor
 
     file = training.output / WEIGHTS
-    done = file.is_file() and checkpoints.read_metadata(file)["card"]["steps"] >= (training.steps or 0)
+    done = file.is_file() and checkpoints.read_metadata(file)["card"]["steps"] >= (
+        training.steps or 0
+    )
     if not done:
         print(f"-- {training.output.name}", flush=True)
         train_regressor(training)
@@ -134,7 +136,9 @@ def results(options: Options) -> dict[str, np.ndarray]:
         files = [options.output / name / "errors.json" for name in names]
         read = [json.loads(file.read_text()) for file in files if file.is_file()]
         if read:
-            found[arm] = np.array([[one[name] for name in NAMES] for one in read]).transpose(0, 2, 1)
+            found[arm] = np.array([[one[name] for name in NAMES] for one in read]).transpose(
+                0, 2, 1
+            )
     return found
 
 

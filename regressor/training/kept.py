@@ -104,7 +104,8 @@ def _make(folder: Path, made: dict, shapes: dict[str, tuple[int, ...]]) -> None:
             beside.rename(folder)
     except OSError as error:
         raise PosecastError(
-            f"{folder} can't be written ({error.strerror}): choose another place or free some space."
+            f"{folder} can't be written ({error.strerror}): choose another place or free some "
+            "space."
         ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -4,7 +4,6 @@ Kolotouros et al., SPIN (2019); Dwivedi et al., DSR (ICCV 2021): 60 times the su
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -83,7 +82,7 @@ class Objective(nn.Module):
     def rendered(
         self, vertices: Tensor, cam: Tensor, batch: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """DSR's terms: `semantic` is their weighted sum, mc, c and silhouette are before weights."""
+        """DSR's terms: `semantic` is their weighted sum, the others are before their weights."""
         options = self.recipe.semantics
         assert options is not None and self.prior is not None
         wanted = targets(
@@ -115,8 +114,3 @@ def distance_from_rest(output: HmrOutput) -> Tensor:
     """
     turned = output.rotmat[:, 1:] - torch.eye(3, device=output.rotmat.device)
     return turned.square().mean() + 0.1 * output.betas.square().mean()
-
-
-def without_rendering(recipe: Recipe) -> Recipe:
-    """The same recipe for whom nothing is rendered."""
-    return replace(recipe, semantics=None)

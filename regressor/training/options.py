@@ -54,6 +54,7 @@ PRESETS: dict[str, Recipe] = {
         average=0.995, weights=LossWeights(betas=0.02),
     ),
 }  # fmt: skip
+_POSITIVE = ("batch", "learning_rate", "epochs", "pixels")
 
 
 @dataclass
@@ -64,7 +65,7 @@ class DsrTraining:
     """A folder: weights, the state to resume from, curves. The same command goes on from there."""
     preset: Preset = "dsr"
     """dsr: the published configuration; spin: no rendering; silhouette: the outline alone;
-    dsr-corrected: what DSR's paper means; keypoints: neither rendering nor 3D labels; cpu: small."""
+    dsr-corrected: what DSR's paper means; keypoints: neither rendering nor 3D; cpu: small."""
     data: Path | None = None
     """A folder of data sets in SPIN's layout, label maps beside the pictures."""
     people: int = 0
@@ -131,6 +132,8 @@ class DsrTraining:
             )
         names = {entry.name for entry in fields(Recipe)} - {"semantics", "weights", "crops"}
         given = {n: getattr(self, n) for n in names if getattr(self, n, None) is not None}
+        if bad := [n for n in given if n in _POSITIVE and given[n] <= 0]:
+            raise PosecastError(f"--{bad[0].replace('_', '-')} has to be above 0.")
         recipe = replace(PRESETS[self.preset], **given)
         try:
             if self.semantics is not None:

@@ -48,7 +48,7 @@ class Samples(L.LightningDataModule):
         return data.loader(self.mixture, order, self.workers)
 
     def val_dataloader(self) -> DataLoader:
-        return DataLoader(self.checks, batch_size=None)
+        return DataLoader(self.checks, batch_size=None)  # pyright: ignore[reportArgumentType]
 
 
 def build_network(recipe: Recipe, start: Path | None) -> nn.Module:
@@ -121,10 +121,13 @@ def build_trainer(
             max_epochs=-1, max_steps=1, num_sanity_val_steps=0, log_every_n_steps=options.log_every,
             check_val_every_n_epoch=None, limit_val_batches=1.0 if checks else 0,
             callbacks=[clock, Pictures()], enable_checkpointing=False, enable_progress_bar=False,
-            enable_model_summary=False, use_distributed_sampler=False, sync_batchnorm=torch.cuda.is_available(),
+            enable_model_summary=False, use_distributed_sampler=False,
+            sync_batchnorm=torch.cuda.is_available(),
             logger=[TensorBoardLogger(folder, "curves", ""), CSVLogger(folder, "csv")],
         )  # fmt: skip
-    except Exception as error:  # no such device, precision, …: Lightning's errors have no common class
+    except (
+        Exception
+    ) as error:  # no such device, precision, …: Lightning's errors have no common class
         raise PosecastError(f"Training can't run on these devices: {error}") from error
     steps = options.steps or recipe.epochs * epoch_length // (recipe.batch * trainer.world_size)
     trainer.fit_loop.epoch_loop.max_steps = max(1, steps)
@@ -174,5 +177,9 @@ def save(
         "skipped": int(module.skipped),
     }
     checkpoints.save(
-        module.best, options.output / WEIGHTS, name="dsr", options=network_options(recipe), card=card
+        module.best,
+        options.output / WEIGHTS,
+        name="dsr",
+        options=network_options(recipe),
+        card=card,
     )

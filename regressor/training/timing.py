@@ -40,7 +40,12 @@ class Clock(L.Callback):
         return self.minutes is not None and self.spent >= 60 * self.minutes
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         now = time.monotonic()
         self.spent = self.earlier + now - self.started
@@ -48,7 +53,10 @@ class Clock(L.Callback):
         due = now - self.saved >= 60 * self.save_minutes
         if trainer.global_step % self.tell_every == 0 and trainer.is_global_zero:
             loss = float(trainer.callback_metrics["train/total"])
-            print(f"{self.spent / 60:6.1f} min  step {trainer.global_step}  loss {loss:.3f}", flush=True)
+            print(
+                f"{self.spent / 60:6.1f} min  step {trainer.global_step}  loss {loss:.3f}",
+                flush=True,
+            )
         # All processes save and end at the same step.
         if trainer.strategy.reduce_boolean_decision(self.over, all=False):
             trainer.should_stop = True
@@ -82,9 +90,14 @@ class Pictures(L.Callback):
     """At each check, a few of the people with the bodies found on them, to TensorBoard."""
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        found = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("held_out")}
+        found = {
+            k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("held_out")
+        }
         if found and trainer.is_global_zero:
-            print("held out: " + ", ".join(f"{k[9:-3]} {v:.1f} mm" for k, v in found.items()), flush=True)
+            print(
+                "held out: " + ", ".join(f"{k[9:-3]} {v:.1f} mm" for k, v in found.items()),
+                flush=True,
+            )
 
     def on_validation_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any,
