@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from regressor.data.mixture import Mixture, Source, collate, open_mixture
 from regressor.data.people import SyntheticOptions, SyntheticPeople, load_poses
+from regressor.images.crops import SIZE
 from regressor.smpl.body import Body
 from regressor.training.kept import KeptPeople
 from regressor.training.options import DsrTraining, Recipe
@@ -62,14 +62,15 @@ def build_mixture(options: DsrTraining, recipe: Recipe, body: Body) -> Mixture:
     if options.data is not None:
         published = open_mixture(
             options.data, recipe.mixture, recipe.crops,
-            with_labels=recipe.semantics is not None, seed=options.seed,
+            with_labels=recipe.semantics is not None, seed=options.seed, swap_sides=swap,
         )  # fmt: skip
         sources = dict(zip(published.names, published.sources, strict=True))
-        shares = np.diff(published.bounds, prepend=0.0)
-        ratios = dict(zip(published.names, map(float, shares), strict=True))
+        ratios = published.ratios
     if options.people:
         folder = options.people_folder or options.output / "people"
-        people = synthetic(options, recipe.pixels, body, validation=False)
+        # Beside pictures of data sets theirs have the same size; the network shrinks all.
+        size = recipe.pixels if options.data is None else SIZE
+        people = synthetic(options, size, body, validation=False)
         sources["people"] = KeptPeople(
             people, options.people, folder, options.people_seed, swap_sides=swap
         )
