@@ -138,9 +138,14 @@ class DrawnPeople:
         return self.length
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        drawn = self.people.batch(1, self.seed * self.length + index)
+        drawn = self.people.batch(1, seed_of(self.seed, index))
         kept = {name: drawn[name][0].cpu() for name in SAMPLE_KEYS}
         return kept | {"index": torch.tensor(index)}
+
+
+def seed_of(*numbers: int) -> int:
+    """One seed of several numbers. torch heeds only 32 bits, so shifting won't do."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 SAMPLE_KEYS = "image labels has_labels keypoints joints3d pose betas has_smpl gender".split()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from regressor.data.mixture import seed_of
 from regressor.data.people import SyntheticOptions, SyntheticPeople, load_poses
 from regressor.errors import PosecastError
 from regressor.evaluation.options import PeopleEvaluation
@@ -27,7 +28,7 @@ from rendering.people import PeopleOptions
 from rendering.semantic import crop_intrinsics
 
 BATCH = 16
-FIRST_SEED = 1000  # trainings count theirs from 0
+HELD_OUT_SEED = 20211011  # keeps these people apart from any that a training draws
 WORST = 8
 PROTOCOL = {
     "set": "synthetic people, poses of held-out subjects",
@@ -82,7 +83,7 @@ def score(
     found: dict[str, list[Tensor]] = {name: [] for name in NAMES}
     worst = _Worst(people)
     for number, start in enumerate(range(0, count, BATCH)):
-        batch = people.batch(min(BATCH, count - start), ((FIRST_SEED + seed) << 32) + number)
+        batch = people.batch(min(BATCH, count - start), seed_of(HELD_OUT_SEED, seed, number))
         output = HmrOutput(*(part.float() for part in network(batch["image"])))
         some = errors(posed, output, batch)
         for name in NAMES:

@@ -15,9 +15,14 @@ WIDTH, HEIGHT = 96, 128
 _POINTS = (15, 12, 17, 19, 21, 16, 18, 20, 2, 5, 8, 1, 4, 7, 15, 15, 15, 15)
 
 
-def sequence(frames: int = 4, genders: str = "mf", seed: int = 0) -> dict:
-    """The content of a sequence's pickle: people side by side, a camera that turns."""
-    rng, body = np.random.default_rng(seed), load_body()
+def sequence(
+    frames: int = 4, genders: str = "mf", seed: int = 0, bodies: dict | None = None
+) -> dict:
+    """The content of a sequence's pickle: people side by side, a camera that turns.
+
+    bodies by gender, "m" and "f"; the default body if not given.
+    """
+    rng, default = np.random.default_rng(seed), load_body()
     angles = torch.linspace(0, 0.3, frames)
     turn = roma.rotvec_to_rotmat(torch.stack([0 * angles, angles, 0 * angles], 1)).double().numpy()
     extrinsics = np.tile(np.eye(4), (frames, 1, 1))
@@ -40,6 +45,7 @@ def sequence(frames: int = 4, genders: str = "mf", seed: int = 0) -> dict:
         betas = np.zeros(10 if number else 300)
         betas[:10] = rng.normal(size=10)
         trans = np.array([0.9 * number - 0.4, 0.0, 0.0]) + 0.01 * rng.normal(size=(frames, 3))
+        body = bodies[genders[number]] if bodies else default
         joints = joints_of(body, poses, betas[:10], trans)
         seen = joints @ extrinsics[:, :3, :3].transpose(0, 2, 1) + extrinsics[:, None, :3, 3]
         pixels = seen @ intrinsics.T
