@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 import roma
 import torch
-from torch import Tensor
 
 from regressor.errors import FileFormatError, PosecastError
 from regressor.images.joints import H36M_TO_J14
@@ -24,7 +23,6 @@ _NAMES = {  # as SMPL's files and their common copies are called
     "male": r"(?:^|[_\-])(?:m|male)(?:[_\-.]|$)",
     "female": r"(?:^|[_\-])(?:f|female)(?:[_\-.]|$)",
 }
-_CHUNK = 256  # frames that are posed at once
 
 
 @dataclass
@@ -114,19 +112,10 @@ class Bodies:
         """rotations (M, 24, 3, 3), the first in the camera's axes; betas (M, 10)."""
         local = torch.as_tensor(rotations, dtype=torch.float32)
         shapes = torch.as_tensor(betas, dtype=torch.float32)
-        regressor, parts = self.regressor(body), []
-        for chunk in zip(local.split(_CHUNK), shapes.split(_CHUNK), strict=True):
-            vertices, joints = _pose(body, *chunk)
-            parts.append((vertices, joints, regressor @ vertices))
-        vertices, joints, joints17 = (np.concatenate(part) for part in zip(*parts, strict=True))
+        vectors = roma.rotmat_to_rotvec(local).flatten(1)
+        out = body(betas=shapes, global_orient=vectors[:, :3], body_pose=vectors[:, 3:])
+        assert out.vertices is not None
+        vertices, joints = out.vertices.numpy(), out.joints.double().numpy()
         exact = torch.as_tensor(rotations, dtype=torch.float64)
         turned, _ = chain(exact, torch.zeros(24, 3, dtype=torch.float64))
-        return Posed(vertices, joints, joints17, turned.numpy())
-
-
-def _pose(body: Body, rotations: Tensor, betas: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    vectors = roma.rotmat_to_rotvec(rotations).flatten(1)
-    out = body(betas=betas, global_orient=vectors[:, :3], body_pose=vectors[:, 3:])
-    assert out.vertices is not None
-    # Single precision: the meshes of a whole sequence are in memory together.
-    return out.vertices.numpy(), out.joints.double().numpy()
+        return Posed(vertices, joints, self.regressor(body) @ vertices, turned.numpy())

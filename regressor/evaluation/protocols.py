@@ -38,12 +38,13 @@ def vertex_errors(predicted: Posed, target: Posed) -> dict[str, np.ndarray]:
     pelvis (PersPose); pve_root: about SMPL's root joint (HybrIK).
     """
     centres = {
-        "pve_unaligned": (0.0, 0.0),
+        "pve_unaligned": (np.zeros(3), np.zeros(3)),
         "pve_pelvis": (predicted.joints17[:, :1], target.joints17[:, :1]),
         "pve_root": (predicted.joints[:, :1], target.joints[:, :1]),
     }
+    apart = predicted.vertices - target.vertices
     return {
-        name: distances(predicted.vertices - own, target.vertices - its).mean(-1)
+        name: np.linalg.norm(apart - (own - its).astype(apart.dtype), axis=-1).mean(-1)
         for name, (own, its) in centres.items()
     }
 
@@ -90,12 +91,11 @@ def acceleration_errors(
     return found
 
 
-def frame_errors(predicted: Posed, target: Posed, frames: np.ndarray) -> dict[str, np.ndarray]:
-    """All errors of one person's frames (M,), by the columns of `scores.Scores`."""
+def frame_errors(predicted: Posed, target: Posed) -> dict[str, np.ndarray]:
+    """The errors of single frames (M,), by the columns of `scores.Scores`."""
     found = joint_errors(predicted.joints14, target.joints14)
     if predicted.vertices.shape == target.vertices.shape:
         found |= vertex_errors(predicted, target)
-    found["acceleration"] = acceleration_errors(predicted.joints14, target.joints14, frames)
     parts = list(ANGLE_JOINTS)
     challenge = challenge_errors(
         predicted.joints, target.joints, predicted.turned[:, parts], target.turned[:, parts]

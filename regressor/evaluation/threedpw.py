@@ -9,12 +9,13 @@ import torch
 from regressor.data.threedpw import Person
 from regressor.evaluation.bodies import Bodies, Posed
 from regressor.evaluation.predictions import Prediction, each
-from regressor.evaluation.protocols import frame_errors
+from regressor.evaluation.protocols import acceleration_errors, frame_errors
 from regressor.evaluation.scores import Scores
 from regressor.progress import Progress
 from regressor.smpl.body import Body
 
 Truth = Literal["gendered", "neutral"]
+BLOCK = 128  # frames whose meshes are in memory at once
 LARGEST_GAP_MM = 1.0  # of the truth's joints from the set's own, with the right bodies
 
 
@@ -40,15 +41,30 @@ def judge(
         frames = np.flatnonzero(person.used)
         scores.total[person.sequence] = scores.total.get(person.sequence, 0) + len(frames)
         if found is not None and len(found.frames):
-            target = true_body(person, found.frames, bodies, truth)
-            gaps.append(_gap(person, found.frames, target))
-            own = posed(found, bodies)
-            errors = frame_errors(own, target, found.frames)
+            errors = person_errors(person, found, bodies, truth)
+            gaps.append(errors.pop("gap", None))
             scores.add(person.sequence, person.number, found.frames, errors)
         progress.update("score", number, len(people))
     known = np.concatenate([gap for gap in gaps if gap is not None] or [np.zeros(0)])
     judged.truth_gap_mm = float(1000 * known.mean()) if known.size else None
     return judged
+
+
+def person_errors(
+    person: Person, found: Prediction, bodies: Bodies, truth: Truth
+) -> dict[str, np.ndarray]:
+    """All errors of one person's frames, and the truth's `gap` from the set's joints, m."""
+    blocks, joints = [], []
+    for part in np.split(np.arange(len(found.frames)), range(BLOCK, len(found.frames), BLOCK)):
+        some = found.part(part)
+        own, target = posed(some, bodies), true_body(person, some.frames, bodies, truth)
+        gap = _gap(person, some.frames, target)
+        blocks.append(frame_errors(own, target) | ({} if gap is None else {"gap": gap}))
+        joints.append((own.joints14, target.joints14))
+    errors = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    whole = [np.concatenate(part) for part in zip(*joints, strict=True)]
+    errors["acceleration"] = acceleration_errors(whole[0], whole[1], found.frames)
+    return errors
 
 
 def true_body_of(person: Person, bodies: Bodies, truth: Truth) -> Body:
