@@ -1,8 +1,10 @@
 """Measures estimates against the truth.
 
 python -m regressor.evaluate 3dpw 3DPW --smpl SMPL --checkpoint model_checkpoint.pt --method spin
+
 python -m regressor.evaluate 3dpw 3DPW --smpl SMPL --motions estimates
-python -m regressor.evaluate people --poses poses.npz --weights weights.safetensors
+
+python -m regressor.evaluate people --checkpoint weights.safetensors --poses poses.npz
 """
 
 if __name__ == "__main__":  # Ctrl-C is answered from here on, also while the rest is imported
