@@ -67,6 +67,19 @@ class Regression(L.LightningModule):
         self.log("train/skipped", self.skipped.float())
         return terms["total"]
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: Any = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        most = self.recipe.clip or float("inf")
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), most)
+        self.log("train/gradient", norm)
+        if not norm.isfinite():  # one step lost, instead of all that was learned
+            for parameter in self.network.parameters():
+                parameter.grad = None
+
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.average is not None:
             step = self.global_step

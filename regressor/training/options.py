@@ -34,6 +34,8 @@ class Recipe:
     epochs: int = 50
     average: float = 0.0
     """How much of the running average of the weights is kept at each step; 0 averages nothing."""
+    clip: float = 0.0
+    """Longest gradient, in norm; 0 clips none. One that is no number is left out in any case."""
     ignore_3d: bool = False
     """Learn from pictures and keypoints alone, whatever 3D labels there are."""
     rest: float = 0.0
@@ -51,7 +53,7 @@ PRESETS: dict[str, Recipe] = {
     # For synthetic people on a few CPU cores: shows learning in minutes.
     "cpu": Recipe(
         depth=18, pixels=128, dropout=0.0, batch=16, learning_rate=4e-4, schedule="cosine",
-        average=0.995, weights=LossWeights(betas=0.02),
+        average=0.995, clip=150.0, weights=LossWeights(betas=0.1),
     ),
 }  # fmt: skip
 _POSITIVE = ("batch", "learning_rate", "epochs", "pixels")
@@ -102,6 +104,7 @@ class DsrTraining:
     pixels: int | None = None
     dropout: float | None = None
     average: float | None = None
+    clip: float | None = None
     ignore_3d: bool | None = None
     rest: float | None = None
     mixture: str | None = None

@@ -15,6 +15,7 @@ from tests.training.tiny import losses, options
 pytest.importorskip("lightning")
 pytest.importorskip("tensorboard")
 
+from regressor.training.module import Regression
 from regressor.training.run import WEIGHTS, train_regressor
 
 
@@ -52,6 +53,20 @@ def test_a_broken_picture_is_left_out_and_counted(tmp_path, capsys):
     told = capsys.readouterr().out
     assert "samples of h36m couldn't be used" in told
     assert all(np.isfinite(list(losses(tmp_path / "run").values())))
+
+
+def test_a_gradient_that_is_no_number_costs_one_step(tmp_path, monkeypatch):
+    real = Regression.training_step
+
+    def wild(self, batch, index):
+        loss = real(self, batch, index)
+        return loss * float("inf") if self.global_step == 1 else loss
+
+    monkeypatch.setattr(Regression, "training_step", wild)
+    train_regressor(options(tmp_path / "wild", steps=3))
+    network, metadata = checkpoints.load(tmp_path / "wild" / WEIGHTS)
+    assert metadata["card"]["steps"] == 3
+    assert all(value.isfinite().all() for value in network.state_dict().values())
 
 
 def test_published_weights_and_imagenet_s_are_starts(tmp_path):
