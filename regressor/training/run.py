@@ -97,7 +97,8 @@ def train_regressor(options: DsrTraining) -> dict[str, float]:
         trainer = build_trainer(options, recipe, clock, len(mixture), bool(checks))
         samples = Samples(mixture, checks, recipe.batch, options.workers)
         state = clock.file if clock.file.is_file() else None
-        trainer.fit(module, datamodule=samples, ckpt_path=state, weights_only=True)
+        with clock.listening():
+            trainer.fit(module, datamodule=samples, ckpt_path=state, weights_only=True)
         found = trainer.validate(module, samples, verbose=False)[0] if checks else {}
     found = {name[9:-3]: round(float(value), 1) for name, value in found.items()}
     if trainer.is_global_zero:

@@ -1,6 +1,10 @@
 """Callbacks of the training: its clock, which ends and saves it in time, and its pictures."""
 
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +25,13 @@ class Clock(L.Callback):
     """Saves `file` every few minutes and at the end, and ends the training when its time is over.
 
     minutes: None for no end; save_minutes: between saved states. What earlier runs took counts.
+    While it is `listening`, Ctrl-C ends the training likewise.
     """
 
     def __init__(self, file: Path, minutes: float | None, save_minutes: float, tell_every: int):
         self.file, self.minutes, self.save_minutes = file, minutes, save_minutes
         self.tell_every = tell_every
-        self.spent = 0.0
+        self.spent, self.told = 0.0, False
         self.earlier = self.started = self.saved = 0.0
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
@@ -37,7 +42,26 @@ class Clock(L.Callback):
 
     @property
     def over(self) -> bool:
-        return self.minutes is not None and self.spent >= 60 * self.minutes
+        late = self.minutes is not None and self.spent >= 60 * self.minutes
+        return late or self.told
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Ctrl-C ends the training after the step in hand, a second one at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, self._listen)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _listen(self, kind: int, frame: Any) -> None:
+        if self.told:
+            raise KeyboardInterrupt
+        self.told = True
+        print("Stopping; the same command will go on from here.", flush=True)
 
     def on_train_batch_end(
         self,

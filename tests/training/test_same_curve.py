@@ -1,5 +1,7 @@
 """A training that was killed, or shared by two processes, learns what it would have learned."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -48,6 +50,23 @@ def test_a_killed_training_resumes_to_the_same_losses(tmp_path, monkeypatch):
     one, other = (checkpoints.load(tmp_path / n / WEIGHTS)[0] for n in ("whole", "killed"))
     for name, value in one.state_dict().items():
         torch.testing.assert_close(value, other.state_dict()[name], msg=name)
+
+
+def test_being_told_to_stop_saves_what_is_learned(tmp_path, monkeypatch):
+    real = Regression.training_step
+
+    def told(self, batch, index):
+        if self.global_step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Regression, "training_step", told)
+        train_regressor(options(tmp_path / "told", steps=4))
+    _, metadata = checkpoints.load(tmp_path / "told" / WEIGHTS)
+    assert metadata["card"]["steps"] == 2
+    train_regressor(options(tmp_path / "told", steps=4))
+    assert sorted(losses(tmp_path / "told")) == [0, 1, 2, 3]
 
 
 def test_two_processes_agree_with_one(tmp_path):
