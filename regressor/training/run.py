@@ -84,8 +84,9 @@ def train_regressor(options: DsrTraining) -> dict[str, float]:
     prior = None if recipe.semantics is None else body_prior(body, options.prior)
     objective = Objective(recipe, PosedBody(body, Joints49(body, options.joints)), prior)
     network = build_network(recipe, options.start)
-    mixture = data.build_mixture(options, recipe, body)
-    checks = data.check_batches(options, recipe, body)
+    drawn = load_body(options.body)  # people are drawn where the samples are: on the CPU
+    mixture = data.build_mixture(options, recipe, drawn)
+    checks = data.check_batches(options, recipe, drawn)
     claim(options, recipe)
     module = Regression(network, objective, options, recipe, len(mixture))
     clock = Clock(
