@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from regressor import command, lifters
+from regressor import command, images, methods
 from regressor.cache import Cache, key_of
 from regressor.cameras import Camera, camera_of
 from regressor.errors import PosecastError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # torch and mediapipe are imported when the work begins, not 
     from regressor.video import Video
 
 EARLIER = "from an earlier run"
-Method = tyro.extras.literal_type_from_choices(lifters.names())
+Method = tyro.extras.literal_type_from_choices(methods.names())
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Options(command.Reporting):
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("motion.npz")
     """The Motion file to write; with several people, -1, -2, … is added to its name."""
     method: Method = "ktpformer"  # pyright: ignore[reportInvalidTypeForm]
-    """The network that lifts keypoints to 3D."""
+    """The network that lifts keypoints to 3D, or looks at the pictures themselves (dsr)."""
     weights: Path | None = None
     """Weights for the method: a file of `regressor.train`, or the authors' checkpoint."""
     detector: Literal["mediapipe", "rtmlib"] = "mediapipe"
@@ -99,12 +99,14 @@ class Job:
         self.remarks: list[str | None] = []
         # Only now torch, which takes a second to import.
         from regressor.detection import check_person
+        from regressor.images.predict import load_network
         from regressor.lifting import load_lifter
         from regressor.smpl import load_body
 
         check_person(options.person)
         self.body = load_body(options.body, options.gender)
-        self.lifter = load_lifter(options.method, options.weights, options.device)
+        load = load_network if options.method in images.spellings() else load_lifter
+        self.network = load(options.method, options.weights, options.device)
 
     def detections(self) -> "Detections":
         """All that is seen in the video, from an earlier run where that is kept."""
@@ -123,6 +125,7 @@ class Job:
 
     def fit(self, track: "Track", number: int, detections: "Detections") -> "Fit":
         """The person's body in the camera's axes, from an earlier run where that is kept."""
+        from regressor.images.predict import ImageNetwork, fit_by_network
         from regressor.reconstruct import lift_and_fit
 
         key = self.key("fit", number=number)
@@ -131,9 +134,14 @@ class Job:
             self.progress.update("fit", 1, 1, f"fit {EARLIER}")
             return found
         neutral = self.options.betas == "neutral"
-        seen = (track, detections, self.camera)
-        made_with = (self.body, self.lifter, neutral)
-        found = lift_and_fit(*seen, *made_with, self.progress, self.stages)
+        seen = (track, detections, self.camera, self.body)
+        if isinstance(self.network, ImageNetwork):
+            options, network = self.options, self.network
+            span = (options.start, options.end, options.fps)
+            with self.stages.time("lift"):
+                found = fit_by_network(*seen, network, self.video, span, neutral, self.progress)
+        else:
+            found = lift_and_fit(*seen, self.network, neutral, self.progress, self.stages)
         if self.cache:
             self.cache.keep_fit(key, found)
         return found
@@ -151,7 +159,7 @@ class Job:
 
             names += ["method", "gender", "betas"]
             more["body"] = options.body or DEFAULT_BODY
-            more["weights"] = options.weights or lifters.shipped_weights(options.method)
+            more["weights"] = options.weights or methods.shipped_weights(options.method)
             more["camera"] = self.camera.intrinsics
         return key_of(kind, **{name: getattr(options, name) for name in names}, **more)
 

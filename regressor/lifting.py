@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+def device_of(name: str) -> str:
+    """A device that is there; "auto" is the GPU where there is one. Raises PosecastError."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise PosecastError(f"There is no device {name!r} here: use --device cpu.") from error
+    return name
+
+
 def load_lifter(
     method: str, weights: Path | None = None, device: str = "auto"
 ) -> tuple["nn.Module", LifterInput]:
@@ -20,12 +31,7 @@ def load_lifter(
 
     weights: a file of `regressor.train`, or the authors' checkpoint; else what is shipped.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise PosecastError(f"There is no device {device!r} here: use --device cpu.") from error
+    device = device_of(device)
     file = weights or lifters.shipped_weights(method)
     if file is None:
         raise PosecastError(f"{method} comes without weights: name yours with --weights.")

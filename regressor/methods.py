@@ -4,10 +4,11 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import tyro
 
-from regressor import lifters, refine
+from regressor import images, lifters, refine
 from regressor.errors import PosecastError
 
 
@@ -19,23 +20,43 @@ class Options:
     """Weights of your own: the methods that run with them are listed as well."""
 
 
+def table(name: str) -> ModuleType:
+    """The table of networks that knows `name`: `regressor.images`, or else `regressor.lifters`."""
+    return images if name in images.spellings() else lifters
+
+
+def names() -> list[str]:
+    """All methods of `regressor.estimate`, with their further names."""
+    return [*lifters.names(), *images.spellings()]
+
+
+def shipped_weights(name: str) -> Path | None:
+    """The (first file of the) weights that come with Posecast, None where there are none."""
+    return table(name).shipped_weights(name)
+
+
 def methods(weights: Path | None = None) -> list[dict[str, str]]:
-    """name, label and description of each lifter whose weights are shipped, or are `weights`.
+    """name, label and description of each method whose weights are shipped, or are `weights`.
 
     A file of `regressor.train` names its network; an authors' checkpoint may be for any.
     Raises FileFormatError where `weights` can't be read.
     """
+    known = [*lifters.names(), *images.names()]
     mine = set()
     if weights is not None:
-        mine = set(lifters.names())
+        mine = set(known)
         if weights.suffix == ".safetensors":
             from regressor.checkpoints import read_metadata  # imports torch
 
-            mine = {read_metadata(weights)["name"]}
+            mine = {images.plain(read_metadata(weights)["name"])}
     return [
-        {"name": name, "label": lifters.label(name), "description": lifters.describe(name)}
-        for name in lifters.names()
-        if name in mine or lifters.shipped_weights(name)
+        {
+            "name": name,
+            "label": table(name).label(name),
+            "description": table(name).describe(name),
+        }
+        for name in known
+        if name in mine or shipped_weights(name)
     ]
 
 

@@ -40,8 +40,22 @@ def velocity_error(predicted: ArrayLike, target: ArrayLike) -> float:
     return mpjpe(np.diff(predicted, axis=0), np.diff(target, axis=0))
 
 
+def acceleration_error(predicted: ArrayLike, target: ArrayLike) -> float:
+    """Mean distance of the accelerations, in units per frame and frame (Kanazawa et al. 2019).
+
+    (T, J, 3), T at least 3: the first axis is time.
+    """
+    predicted, target = _pair(predicted, target)
+    return mpjpe(np.diff(predicted, 2, axis=0), np.diff(target, 2, axis=0))
+
+
 def similarity_aligned(predicted: ArrayLike, target: ArrayLike) -> np.ndarray:
     """(..., J, 3) prediction, each frame turned, scaled and shifted to fit its target best."""
+    return similarity(predicted, target)[0]
+
+
+def similarity(predicted: ArrayLike, target: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """The aligned prediction (..., J, 3), and the rotations (..., 3, 3) that turned it."""
     predicted, target = _pair(predicted, target)
     middle, target_middle = predicted.mean(-2, keepdims=True), target.mean(-2, keepdims=True)
     centred, target_centred = predicted - middle, target - target_middle
@@ -53,8 +67,34 @@ def similarity_aligned(predicted: ArrayLike, target: ArrayLike) -> np.ndarray:
     spread = np.square(centred).sum((-2, -1))
     # Where all joints fall into one point, any scale is as good.
     scale = singular.sum(-1) / np.where(spread > 0, spread, 1)
-    rotated = centred @ np.swapaxes(u @ vh, -1, -2)
-    return scale[..., None, None] * rotated + target_middle
+    rotation = u @ vh
+    rotated = centred @ np.swapaxes(rotation, -1, -2)
+    return scale[..., None, None] * rotated + target_middle, rotation
+
+
+def pck(distances: ArrayLike, threshold: float) -> float:
+    """The share of distances up to the threshold, 0 to 1 (percentage of correct keypoints)."""
+    return float((np.asarray(distances) <= threshold).mean())
+
+
+def auc(distances: ArrayLike, thresholds: ArrayLike) -> float:
+    """The area under the curve of `pck` over evenly spaced thresholds, 0 to 1."""
+    curve = np.array([pck(distances, threshold) for threshold in np.asarray(thresholds)])
+    return float(((curve[1:] + curve[:-1]) / 2).mean())
+
+
+def angle_deg(predicted: ArrayLike, target: ArrayLike) -> np.ndarray:
+    """(...) the angle between rotations (..., 3, 3), in degrees.
+
+    What isn't quite a rotation is first brought to the nearest one.
+    """
+    between = np.asarray(predicted, np.float64) @ np.swapaxes(np.asarray(target, float), -1, -2)
+    u, _, vh = np.linalg.svd(between)
+    between = u @ vh
+    axis = [(2, 1), (0, 2), (1, 0)]
+    sine = np.stack([between[..., i, j] - between[..., j, i] for i, j in axis], axis=-1)
+    cosine = np.trace(between, axis1=-2, axis2=-1) - 1
+    return np.degrees(np.arctan2(np.linalg.norm(sine, axis=-1), cosine))
 
 
 def _pair(predicted: ArrayLike, target: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,12 @@
-"""Trains the networks: `python -m regressor.train lifter --data FILE --output FILE`.
+"""Trains the networks.
+
+python -m regressor.train lifter --data cmu_motion.npz --output FILE
+python -m regressor.train dsr --data FOLDER --preset dsr --output FOLDER
+python -m regressor.train dsr --preset cpu --people 8000 --poses poses.npz --output FOLDER
 
 The lifter sees mocap on random bodies through random cameras with a detector's noise
-(`data.lifting`). Training lasts a given number of minutes and resumes where it was stopped.
+(`data.lifting`); dsr, the image regressor, sees labelled pictures, synthetic people, or both
+(`regressor.training`). Trainings last for given minutes or steps, and resume where they stopped.
 """
 
 import sys
@@ -21,6 +26,8 @@ from regressor.data.lifting import Sampler, build_motions
 from regressor.errors import PosecastError
 from regressor.files import replacing
 from regressor.smpl import load_body
+from regressor.training.options import DsrTraining
+from regressor.training.schedule import follow, rate_at
 
 # KTPFormer's joint weights (its common/loss.py): limbs' ends count more.
 JOINT_WEIGHTS = torch.tensor([1, 1, 2.5, 2.5, 1, 2.5, 2.5, 1, 1, 1, 1.5, 1.5, 4, 4, 1.5, 4, 4])
@@ -85,15 +92,6 @@ def validate(network: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> float:
         predicted = predicted - predicted[:, :, :1]
         errors.append((predicted - target).norm(dim=-1).mean())
     return 1000 * float(torch.stack(errors).mean())
-
-
-def rate_at(done: float, peak: float) -> float:
-    """Learning rate after the share `done` of the time: a short rise, then a cosine to 1 %."""
-    if done < 0.02:
-        return peak * (0.05 + 0.95 * done / 0.02)
-    return peak * (
-        0.01 + 0.99 * 0.5 * (1 + float(torch.cos(torch.tensor(min(done, 1.0) * torch.pi))))
-    )
 
 
 def train_lifter(options: LifterTraining) -> None:
@@ -164,15 +162,6 @@ def train_lifter(options: LifterTraining) -> None:
                 )
 
 
-def follow(average: nn.Module, network: nn.Module, keep: float) -> None:
-    """Moves the running average of the weights towards the network's; buffers are copied."""
-    with torch.no_grad():
-        for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
-            slow.lerp_(fast, 1 - keep)
-        for slow, fast in zip(average.buffers(), network.buffers(), strict=True):
-            slow.copy_(fast)
-
-
 def save(
     options: LifterTraining, network: nn.Module, scores: dict[str, float], spent: float, step: int
 ) -> None:
@@ -196,9 +185,24 @@ def lifter(options: Annotated[LifterTraining, tyro.conf.arg(name="")]) -> None:
     train_lifter(options)
 
 
+def dsr(options: Annotated[DsrTraining, tyro.conf.arg(name="")]) -> None:
+    """Trains the regressor from pictures to SMPL, with DSR's losses or without them."""
+    try:
+        from regressor.training.run import train_regressor
+    except ModuleNotFoundError as error:
+        if error.name not in ("lightning", "tensorboard"):
+            raise
+        raise PosecastError(
+            f"Training needs {error.name}, which isn't installed: pip install 'posecast[train]'."
+        ) from error
+    train_regressor(options)
+
+
 def main() -> None:
     try:
-        tyro.extras.subcommand_cli_from_dict({"lifter": lifter}, prog="python -m regressor.train")
+        tyro.extras.subcommand_cli_from_dict(
+            {"lifter": lifter, "dsr": dsr}, prog="python -m regressor.train"
+        )
     except PosecastError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from regressor import checkpoints, lifters, methods
+from regressor import checkpoints, images, lifters, methods
 from tests.estimator import ROOT
 
 
@@ -15,7 +15,8 @@ def test_the_command_prints_what_runs_with_the_shipped_weights():
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert [method["name"] for method in told["methods"]] == ["ktpformer"]
+    shipped = ["ktpformer", *(["dsr"] if images.shipped_weights("dsr") else [])]
+    assert [method["name"] for method in told["methods"]] == shipped
     assert told["methods"][0]["label"] == "KTPFormer"
     assert "Transformer" in told["methods"][0]["description"]
     assert told["refinements"] == []
@@ -24,9 +25,23 @@ def test_the_command_prints_what_runs_with_the_shipped_weights():
 def test_a_new_lifter_appears_with_its_weights(tmp_path, monkeypatch):
     entry = ("regressor.lifters.ktpformer", "KTPFormer", "Another.")
     monkeypatch.setitem(lifters._LIFTERS, "another", entry)
-    assert [method["name"] for method in methods.methods()] == ["ktpformer"]
+    assert "another" not in [method["name"] for method in methods.methods()]
     small = {"frames": 9, "dim": 16, "depth": 1, "heads": 2}
     network, file = lifters.create("another", **small), tmp_path / "mine.safetensors"
     checkpoints.save(network, file, name="another", options=small, card={})
     assert methods.methods(file)[1]["description"] == "Another."
-    assert len(methods.methods(tmp_path / "authors.pt")) == 2  # it may be for either
+    assert len(methods.methods(tmp_path / "authors.pt")) == 3  # it may be for any
+
+
+def test_image_networks_appear_with_their_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "WEIGHTS", tmp_path)
+    assert "dsr" not in [method["name"] for method in methods.methods()]
+    options = {"depth": 18, "hidden": 8}
+    network, file = images.create("hmr", **options), tmp_path / "dsr.safetensors"
+    parts = checkpoints.save(
+        network, file, name="hmr", options=options, card={}, part_bytes=30_000_000
+    )
+    assert len(parts) > 1
+    for found in (methods.methods(), methods.methods(parts[0])):
+        assert "dsr" in [method["name"] for method in found]
+    assert {"ktpformer", "dsr", "hmr"} <= set(methods.names())

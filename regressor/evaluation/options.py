@@ -1,0 +1,73 @@
+"""The options of the evaluations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from regressor import command, images
+
+Method = tyro.extras.literal_type_from_choices(images.spellings())
+
+
+@dataclass(kw_only=True)
+class ThreeDpwEvaluation(command.Reporting):
+    """Scores on 3DPW, by the literature's protocol and by its challenge's."""
+
+    root: Annotated[Path, tyro.conf.Positional]
+    """3DPW's folder, with sequenceFiles and imageFiles."""
+    checkpoint: Path | None = None
+    """Weights of an image network, ours or its authors'; what is shipped, if not given."""
+    method: Method = "dsr"  # pyright: ignore[reportInvalidTypeForm]
+    """The network of --checkpoint; an authors' file is fed with crops as they cut them."""
+    motions: Path | None = None
+    """Instead of a network: a folder of Motion files, SEQUENCE_1.npz and so on."""
+    smpl: Path | None = None
+    """The folder of your SMPL files (neutral, male, female) and SPIN's J_regressor_h36m.npy."""
+    default_body: bool = False
+    """For sets that were made with the default body, laid out as 3DPW: no SMPL files are used."""
+    split: Literal["train", "validation", "test"] = "test"
+    """Papers report test."""
+    truth: Literal["gendered", "neutral"] = "gendered"
+    """Bodies of the truth; numbers against neutral ones aren't comparable to gendered ones."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("evaluation")
+    """The folder to write to."""
+    worst: int = 8
+    """How many of the worst frames to draw."""
+    plot: bool = True
+    """Draw the errors (needs matplotlib)."""
+    device: str = "auto"
+    """Where the network runs: auto, cpu, cuda."""
+    workers: int = 0
+    """Processes that read pictures."""
+
+    def reads(self) -> Sequence[Path | None]:
+        return [self.checkpoint]
+
+
+@dataclass(kw_only=True)
+class PeopleEvaluation(command.Reporting):
+    """Scores of an image network on synthetic people whom it has not seen."""
+
+    checkpoint: Path | None = None
+    """Weights of the network; what is shipped, if not given."""
+    method: Method = "dsr"  # pyright: ignore[reportInvalidTypeForm]
+    poses: Path | None = None
+    """Poses to draw from (`python -m regressor.data.people`): those of held-out subjects are used.
+    Without it, random poses."""
+    count: int = 256
+    """How many people."""
+    seed: int = 1
+    """Of the draws; not the training's."""
+    body: Path | None = None
+    """An SMPL file, for a network that knows SMPL's shapes; the default body otherwise."""
+    pixels: int = 224
+    """Side of the pictures; a network that wants smaller ones makes them itself."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("evaluation")
+    """The folder to write to."""
+    device: str = "auto"
+
+    def reads(self) -> Sequence[Path | None]:
+        return [self.checkpoint, self.poses, self.body]

@@ -1,0 +1,192 @@
+"""A person's Track to their body by an image network: every frame is cropped and looked at.
+
+The network says how the body is posed and shaped; where it stands is found by the keypoints that
+were seen. The video is decoded a second time, so that no pictures need be kept.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import roma
+import torch
+from torch import Tensor, nn
+
+from regressor import checkpoints, images
+from regressor.cameras import Camera
+from regressor.detection import Detections, Track
+from regressor.errors import FileFormatError, PosecastError
+from regressor.images.crops import Convention, crop, to_input
+from regressor.images.geometry import estimate_translation
+from regressor.images.hmr import HmrOutput, read_mean_parameters
+from regressor.lifting import device_of
+from regressor.progress import Progress
+from regressor.read_ahead import read_ahead
+from regressor.refine.smoothing import smooth
+from regressor.smpl.body import Body, chain
+from regressor.smpl.fit import Fit, bridged
+from regressor.smpl.landmarks import RidingLandmarks
+from regressor.video import Video
+from rendering.cameras import crop_to_full
+
+BATCH = 16
+AHEAD = 2 * BATCH  # crops that are made while the network works
+CONFIDENT = 0.3
+MARGIN = 1.2  # of the box about the keypoints, as the data sets' boxes were made
+STEADY_S = 0.1  # a box that trembles makes the body tremble
+MEAN_FILE = "smpl_mean_params.npz"
+DEFAULT_BODY = "default"
+
+
+@dataclass
+class ImageNetwork:
+    """A network on its device, how its crops are cut, and the body whose betas it gives."""
+
+    network: nn.Module
+    convention: Convention
+    body: str
+
+    def knows(self, body: Body) -> bool:
+        """Whether the network's betas mean anything on `body`: all files of SMPL share theirs."""
+        return (self.body == DEFAULT_BODY) == (body.name == DEFAULT_BODY)
+
+
+def load_network(method: str, weights: Path | None = None, device: str = "auto") -> ImageNetwork:
+    """The network `method` with a file of `regressor.train`, an authors' checkpoint, or ours.
+
+    Our files say in their card which `crops` and `body` they were trained with. For an authors'
+    file the method's name says which crops; one without a start takes it from MEAN_FILE beside it.
+    """
+    file = weights or images.shipped_weights(method)
+    if file is None:
+        raise PosecastError(f"{method} comes without weights: name yours with --weights.")
+    if file.suffix == ".safetensors":
+        network, metadata = checkpoints.load(file)
+        if images.plain(metadata["name"]) != images.plain(method):
+            raise PosecastError(f"{file} is for --method {metadata['name']}, not for {method}.")
+        card = metadata["card"]
+        convention, body = card.get("crops", "dsr"), card.get("body", DEFAULT_BODY)
+    else:
+        mean = file.with_name(MEAN_FILE)
+        start = read_mean_parameters(mean) if mean.is_file() else None
+        try:
+            network = checkpoints.load_authors(method, file, start)
+        except FileFormatError as error:
+            if start is None and "init_pose" in str(error):
+                raise FileFormatError(f"{error} Lay SPIN's {MEAN_FILE} beside it.") from error
+            raise
+        convention, body = "spin" if method == "spin" else "dsr", "smpl"
+    network = network.to(device_of(device))
+    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return ImageNetwork(network, convention, body)
+
+
+def boxes_of(track: Track, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    """Square boxes about the keypoints that were surely seen: centre (T, 2) and side (T,), px."""
+    surely = (track.confidence > CONFIDENT)[..., None]
+    few = surely.sum(axis=1) < 4
+    low = np.where(surely, track.keypoints, np.inf).min(axis=1)
+    high = np.where(surely, track.keypoints, -np.inf).max(axis=1)
+    low, high = np.where(few, track.boxes[:, :2], low), np.where(few, track.boxes[:, 2:], high)
+    side = MARGIN * np.maximum(high - low, 8).max(axis=1)
+    return smooth((low + high) / 2, STEADY_S, fps), np.maximum(smooth(side, STEADY_S, fps), 8)
+
+
+def crops_of(
+    video: Video,
+    span: tuple[float | None, float | None, float | None],
+    track: Track,
+    boxes: tuple[np.ndarray, np.ndarray],
+    convention: Convention,
+) -> Iterator[np.ndarray]:
+    """The person's crop (224, 224, 3), 0 .. 255, of each frame of the track; span as detected."""
+    first, count, given = int(track.frames[0]), len(track), 0
+    with closing(video.frames(*span)) as frames:
+        for frame in frames:
+            if frame.index < first:
+                continue
+            centre, side = boxes[0][given], boxes[1][given]
+            yield crop(frame.image, centre, side / 200, convention=convention)
+            given += 1
+            if given == count:
+                return
+    raise PosecastError(
+        f"{video.path.name} gave {first + given} frames instead of {first + count}: was it changed "
+        "meanwhile?"
+    )
+
+
+@torch.inference_mode()
+def predict(
+    network: nn.Module, crops: Iterator[np.ndarray], total: int, progress: Progress
+) -> HmrOutput:
+    """What the network sees in each crop, on the CPU."""
+    device = next(network.parameters()).device
+    found: list[HmrOutput] = []
+    with closing(read_ahead(crops, AHEAD)) as ready:
+        while some := list(islice(ready, BATCH)):
+            inputs = to_input(torch.from_numpy(np.stack(some)).to(device))
+            output = network(inputs.contiguous(memory_format=torch.channels_last))
+            found.append(HmrOutput(*(part.cpu() for part in output)))
+            progress.update("lift", min(BATCH * len(found), total), total)
+    return HmrOutput(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+
+
+def place(
+    body: Body, output: HmrOutput, betas: Tensor, track: Track, camera: Camera, guess: Tensor
+) -> Tensor:
+    """The pelvis (T, 3) m that brings the body's landmarks onto the keypoints.
+
+    guess (T, 3): the pelvis as the network's camera has it, for a person without keypoints.
+    """
+    turned, joints = chain(output.rotmat, body.joints_at_rest(betas))
+    landmarks = RidingLandmarks(body, track.skeleton)(turned, joints - joints[:, :1], betas)
+    keypoints, confidence = torch.as_tensor(track.keypoints), torch.as_tensor(track.confidence)
+    centre = torch.as_tensor(camera.intrinsics[:2, 2])
+    focal = float(camera.intrinsics[0, 0])
+    found = estimate_translation(landmarks, keypoints, confidence, focal, centre)
+    # A body seen from before the camera, or by too few points, is where it was just before.
+    known = ((confidence > CONFIDENT).sum(dim=1) >= 6) & (found[:, 2] > 0.3)
+    return bridged(found, known) if known.any() else guess
+
+
+def fit_by_network(
+    track: Track,
+    detections: Detections,
+    camera: Camera,
+    body: Body,
+    found: ImageNetwork,
+    video: Video,
+    span: tuple[float | None, float | None, float | None],
+    neutral: bool,
+    progress: Progress,
+) -> Fit:
+    """The body in the camera's axes, before anything smooths it.
+
+    span: start, end and rate at which the video was looked at. The shape is the median over the
+    frames in which the person was seen; the body's own if `neutral`, or if the network knows
+    another body's shapes.
+    """
+    progress.update("lift", 0, len(track))
+    centre, side = boxes = boxes_of(track, detections.fps)
+    crops = crops_of(video, span, track, boxes, found.convention)
+    output = predict(found.network, crops, len(track), progress)
+    betas = torch.zeros(10)
+    if not neutral and found.knows(body):
+        seen = torch.as_tensor(track.observed)
+        betas = output.betas[seen if seen.any() else slice(None)].median(dim=0).values
+    guess = crop_to_full(
+        output.cam,
+        torch.as_tensor(centre, dtype=torch.float32),
+        torch.as_tensor(side, dtype=torch.float32),
+        torch.tensor(float(camera.intrinsics[0, 0])),
+        detections.width,
+        detections.height,
+    )
+    guess = guess + body.joints_at_rest(betas)[0]  # SMPL's translation is not its pelvis
+    pelvis = place(body, output, betas, track, camera, guess)
+    progress.update("fit", 1, 1)
+    return Fit(roma.rotmat_to_rotvec(output.rotmat), pelvis, betas)

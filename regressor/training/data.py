@@ -1,0 +1,95 @@
+"""The samples of a training: data sets and synthetic people, in an order that can be resumed."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from regressor.data.mixture import Mixture, Source, collate, open_mixture
+from regressor.data.people import SyntheticOptions, SyntheticPeople, load_poses
+from regressor.images.crops import SIZE
+from regressor.smpl.body import Body
+from regressor.training.kept import KeptPeople
+from regressor.training.options import DsrTraining, Recipe
+from rendering.people import PeopleOptions
+
+CHECK_SEED = 77  # of the people on whom errors are measured
+
+
+class Draws(Dataset):
+    """Sample k of a mixture's endless run: number k modulo its length of epoch k divided by it."""
+
+    def __init__(self, mixture: Mixture):
+        self.mixture = mixture
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        return self.mixture.draw(*divmod(number, len(self.mixture)))
+
+
+class Order(Sampler[list[int]]):
+    """Which samples each step takes: step k of `world` processes the next world x batch.
+
+    Two processes with half the batch take what one takes with all of it, and a training that
+    starts at step k what it would have taken, had it never been stopped.
+    """
+
+    def __init__(self, batch: int, steps: int, start: int = 0, rank: int = 0, world: int = 1):
+        self.batch, self.steps, self.start = batch, steps, start
+        self.rank, self.world = rank, world
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in range(self.start, self.steps):
+            first = (step * self.world + self.rank) * self.batch
+            yield list(range(first, first + self.batch))
+
+
+def synthetic(options: DsrTraining, pixels: int, body: Body, validation: bool) -> SyntheticPeople:
+    """Synthetic people of the subjects that are held out, or of the others."""
+    poses = load_poses(options.poses).split(validation) if options.poses else None
+    drawing = SyntheticOptions(people=PeopleOptions(size=pixels))
+    return SyntheticPeople(body, poses, drawing)
+
+
+def build_mixture(options: DsrTraining, recipe: Recipe, body: Body) -> Mixture:
+    """All samples of a training, by the recipe's shares."""
+    swap = recipe.semantics is None or recipe.semantics.swap_sides
+    sources: dict[str, Source] = {}
+    ratios: dict[str, float] = {}
+    if options.data is not None:
+        published = open_mixture(
+            options.data, recipe.mixture, recipe.crops,
+            with_labels=recipe.semantics is not None, seed=options.seed, swap_sides=swap,
+        )  # fmt: skip
+        sources = dict(zip(published.names, published.sources, strict=True))
+        ratios = published.ratios
+    if options.people:
+        folder = options.people_folder or options.output / "people"
+        # Beside pictures of data sets theirs have the same size; the network shrinks all.
+        size = recipe.pixels if options.data is None else SIZE
+        people = synthetic(options, size, body, validation=False)
+        sources["people"] = KeptPeople(
+            people, options.people, folder, options.people_seed, swap_sides=swap
+        )
+        share = options.people_share if ratios else 1.0
+        ratios = {name: (1 - share) * ratio for name, ratio in ratios.items()}
+        ratios["people"] = share
+    return Mixture(sources, ratios, options.seed)
+
+
+def check_batches(options: DsrTraining, recipe: Recipe, body: Body) -> list[dict[str, Tensor]]:
+    """Held-out people whose bodies are known, in batches of 16."""
+    people = synthetic(options, recipe.pixels, body, validation=True)
+    sizes = [min(16, options.check_people - i) for i in range(0, options.check_people, 16)]
+    return [people.batch(count, (CHECK_SEED << 32) + i) for i, count in enumerate(sizes)]
+
+
+def loader(mixture: Mixture, order: Order, workers: int) -> DataLoader:
+    """Batches in that order."""
+    return DataLoader(
+        Draws(mixture), batch_sampler=order, num_workers=workers, collate_fn=collate,
+        pin_memory=torch.cuda.is_available(), persistent_workers=workers > 0,
+    )  # fmt: skip

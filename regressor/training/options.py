@@ -1,0 +1,150 @@
+"""The options of `train dsr`, and the configurations that `--preset` names."""
+
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Literal
+
+from regressor.errors import PosecastError
+from regressor.images.crops import SIZE, Convention
+from regressor.images.losses import LossWeights
+from rendering.semantic import SemanticOptions, preset
+
+Preset = Literal["dsr", "spin", "silhouette", "dsr-corrected", "keypoints", "cpu"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A configuration of the training; the defaults are those that DSR published."""
+
+    semantics: SemanticOptions | None = None
+    """The losses of the rendered body; None renders nothing."""
+    mixture: str = "dsr"
+    """How the data sets of --data are mixed: a name of `data.mixture.RECIPES`."""
+    crops: Convention = "dsr"
+    depth: int = 50
+    """Of the ResNet."""
+    pixels: int = SIZE
+    """Side of the pictures that the network sees."""
+    dropout: float = 0.5
+    batch: int = 128
+    """Samples a step, on each device."""
+    learning_rate: float = 3e-5
+    schedule: Literal["constant", "cosine"] = "constant"
+    """The cosine goes down over the steps, or over the minutes if those end first."""
+    epochs: int = 50
+    average: float = 0.0
+    """How much of the running average of the weights is kept at each step; 0 averages nothing."""
+    clip: float = 0.0
+    """Longest gradient, in norm; 0 clips none. One that is no number is left out in any case."""
+    ignore_3d: bool = False
+    """Learn from pictures and keypoints alone, whatever 3D labels there are."""
+    rest: float = 0.0
+    """Weight of the mean squared distance from the rest pose and the mean shape."""
+    weights: LossWeights = field(default_factory=LossWeights)
+
+
+PRESETS: dict[str, Recipe] = {
+    "dsr": Recipe(preset("dsr")),
+    # SPIN's fits in the loop of training are not here: samples without SMPL learn from keypoints.
+    "spin": Recipe(mixture="spin", crops="spin", batch=64, learning_rate=5e-5),
+    "silhouette": Recipe(preset("silhouette")),
+    "dsr-corrected": Recipe(preset("dsr-corrected")),
+    "keypoints": Recipe(ignore_3d=True),
+    # For synthetic people on a few CPU cores: shows learning in minutes.
+    "cpu": Recipe(
+        depth=18, pixels=128, dropout=0.0, batch=16, learning_rate=4e-4, schedule="cosine",
+        average=0.995, clip=150.0, weights=LossWeights(betas=0.1),
+    ),
+}  # fmt: skip
+_POSITIVE = ("batch", "learning_rate", "epochs", "pixels")
+
+
+@dataclass
+class DsrTraining:
+    """Options of `train dsr`. What isn't given is as in the preset."""
+
+    output: Path
+    """A folder: weights, the state to resume from, curves. The same command goes on from there."""
+    preset: Preset = "dsr"
+    """dsr: the published configuration; spin: no rendering; silhouette: the outline alone;
+    dsr-corrected: what DSR's paper means; keypoints: neither rendering nor 3D; cpu: small."""
+    data: Path | None = None
+    """A folder of data sets in SPIN's layout, label maps beside the pictures."""
+    people: int = 0
+    """How many synthetic people to learn from, besides or instead of the data sets."""
+    people_share: float = 0.5
+    """Share of synthetic people among the samples, where there are data sets too."""
+    people_folder: Path | None = None
+    """Where they are kept once drawn (output/people if not given); trainings may share it."""
+    people_seed: int = 0
+    """Other people for another seed."""
+    poses: Path | None = None
+    """Their poses: a file of `python -m regressor.data.people`."""
+    body: Path | None = None
+    """An SMPL file; the default body without it."""
+    joints: Path | None = None
+    """SPIN's J_regressor_extra.npy, for an SMPL file."""
+    prior: Path | None = None
+    """The clothing prior of the body's faces; the default body has its own."""
+    start: Path | None = None
+    """Weights to start from: a file of this training, or a published checkpoint."""
+    minutes: float | None = None
+    """End after so long, earlier runs counted in."""
+    steps: int | None = None
+    """End after so many steps, instead of the preset's epochs."""
+    semantics: str | None = None
+    """Another preset's losses of the rendered body: a name of rendering.semantic, or none."""
+    start_epoch: int | None = None
+    """The epoch after which these losses count, counted from 0."""
+    batch: int | None = None
+    learning_rate: float | None = None
+    schedule: Literal["constant", "cosine"] | None = None
+    epochs: int | None = None
+    depth: int | None = None
+    pixels: int | None = None
+    dropout: float | None = None
+    average: float | None = None
+    clip: float | None = None
+    ignore_3d: bool | None = None
+    rest: float | None = None
+    mixture: str | None = None
+    freeze_norm: bool = False
+    """Leave the statistics of batch normalisation as they are, as very small batches want it."""
+    check_people: int = 64
+    """Synthetic people of held-out subjects, on which errors are measured; 0 for none."""
+    check_every: int = 500
+    """Steps between these checks."""
+    save_minutes: float = 5.0
+    """Between saved states."""
+    log_every: int = 20
+    workers: int = 0
+    """Processes that read data."""
+    devices: str = "auto"
+    """How many devices, or which (0,1)."""
+    accelerator: str = "auto"
+    precision: str = "32-true"
+    """As Lightning names it: bf16-mixed and 16-mixed save time and memory on a GPU."""
+    threads: int | None = None
+    seed: int = 0
+
+    def recipe(self) -> Recipe:
+        """The preset with what was given in its place. Raises PosecastError for unknown names."""
+        if self.data is None and self.people < 1:
+            raise PosecastError(
+                "There is nothing to learn from: give --data FOLDER, or --people and a number."
+            )
+        names = {entry.name for entry in fields(Recipe)} - {"semantics", "weights", "crops"}
+        given = {n: getattr(self, n) for n in names if getattr(self, n, None) is not None}
+        if bad := [n for n in given if n in _POSITIVE and given[n] <= 0]:
+            raise PosecastError(f"--{bad[0].replace('_', '-')} has to be above 0.")
+        recipe = replace(PRESETS[self.preset], **given)
+        try:
+            if self.semantics is not None:
+                chosen = None if self.semantics == "none" else preset(self.semantics)
+                recipe = replace(recipe, semantics=chosen)
+        except ValueError as error:
+            raise PosecastError(f"--semantics: {error}, none.") from error
+        if recipe.semantics and self.start_epoch is not None:
+            after = replace(recipe.semantics, start_epoch=self.start_epoch)
+            recipe = replace(recipe, semantics=after)
+        return recipe

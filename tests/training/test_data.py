@@ -1,0 +1,64 @@
+"""The order of samples, and people that are kept."""
+
+import numpy as np
+import pytest
+import torch
+
+from regressor.data.people import SyntheticOptions, SyntheticPeople
+from regressor.errors import FileFormatError
+from regressor.training.data import Order
+from regressor.training.kept import KeptPeople, mirrored
+from rendering.people import PeopleOptions
+
+
+@pytest.fixture(scope="module")
+def people():
+    return SyntheticPeople(options=SyntheticOptions(people=PeopleOptions(size=32)))
+
+
+def test_two_processes_take_what_one_does():
+    one = list(Order(4, 3))
+    two = zip(Order(2, 3, rank=0, world=2), Order(2, 3, rank=1, world=2), strict=True)
+    assert one == [first + second for first, second in two]
+
+
+def test_an_order_goes_on_from_a_step():
+    assert list(Order(4, 5, start=3)) == list(Order(4, 5))[3:]
+    assert len(Order(4, 5, start=3)) == 5
+
+
+def test_kept_people_stay_the_same(people, tmp_path):
+    first = KeptPeople(people, 20, tmp_path / "kept", augment=False)
+    drawn = first.sample(17, np.random.default_rng(0))
+    again = KeptPeople(people, 20, tmp_path / "kept", augment=False)
+    assert again.arrays["drawn"].sum() == 4  # the last 16 of 20 are no full draw
+    for name, value in again.sample(17, np.random.default_rng(1)).items():
+        torch.testing.assert_close(value, drawn[name])
+    fresh = people.batch(4, 16)
+    torch.testing.assert_close(drawn["pose"], fresh["pose"][1])
+    torch.testing.assert_close(drawn["keypoints"], fresh["keypoints"][1])
+    assert (drawn["image"] - fresh["image"][1]).abs().max() < 0.01  # kept in 8 bits
+    assert torch.equal(drawn["labels"], fresh["labels"][1])
+
+
+def test_other_people_are_not_mixed_up(people, tmp_path):
+    KeptPeople(people, 20, tmp_path / "kept")
+    with pytest.raises(FileFormatError, match="keeps other people"):
+        KeptPeople(people, 20, tmp_path / "kept", seed=1)
+
+
+def test_mirroring_twice_changes_nothing(people, tmp_path):
+    sample = KeptPeople(people, 4, tmp_path / "kept", augment=False).sample(0, None)
+    once = mirrored(sample)
+    assert not torch.equal(once["image"], sample["image"])
+    for name, value in mirrored({**sample, **once}).items():
+        torch.testing.assert_close(value, sample[name])
+    left_alone = mirrored(sample, swap_sides=False)["labels"]
+    assert torch.equal(left_alone, sample["labels"].flip(-1))
+
+
+def test_augmentation_follows_from_its_draw(people, tmp_path):
+    kept = KeptPeople(people, 4, tmp_path / "kept")
+    one, same, other = (kept.sample(0, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert torch.equal(one["image"], same["image"])
+    assert not torch.equal(one["image"], other["image"])

@@ -1,0 +1,54 @@
+"""Presets are the published configurations; what is given takes their place."""
+
+from pathlib import Path
+
+import pytest
+
+from regressor.errors import PosecastError
+from regressor.training.options import PRESETS, DsrTraining
+
+
+def options(**changes):
+    return DsrTraining(output=Path("out"), people=10, **changes)
+
+
+def test_dsr_is_as_published():
+    recipe = options().recipe()
+    assert recipe == PRESETS["dsr"]
+    assert (recipe.learning_rate, recipe.batch, recipe.epochs) == (3e-5, 128, 50)
+    assert (recipe.depth, recipe.pixels, recipe.mixture, recipe.crops) == (50, 224, "dsr", "dsr")
+    drawn = recipe.semantics
+    assert (drawn.mc_weight, drawn.c_weight, drawn.mc_loss, drawn.c_loss) == (
+        0.1, 0.1, "row-iou", "logits",
+    )  # fmt: skip
+    assert (drawn.sigma, drawn.gamma, drawn.start_epoch) == (1e-5, 0.1, 2)
+    weights = recipe.weights
+    assert (weights.keypoints, weights.joints, weights.pose, weights.betas) == (5, 5, 1, 0.001)
+    assert (weights.openpose, weights.labelled, weights.camera, weights.total) == (0, 1, 1, 60)
+
+
+def test_spin_renders_nothing():
+    recipe = options(preset="spin").recipe()
+    assert recipe.semantics is None and recipe.crops == "spin"
+    assert (recipe.learning_rate, recipe.batch) == (5e-5, 64)
+
+
+def test_keypoints_see_no_3d():
+    assert options(preset="keypoints").recipe().ignore_3d
+    assert options(preset="silhouette").recipe().semantics.silhouette_weight > 0
+
+
+def test_what_is_given_takes_the_preset_s_place():
+    recipe = options(batch=8, ignore_3d=True, start_epoch=-1, semantics="dsr-corrected").recipe()
+    assert recipe.batch == 8 and recipe.ignore_3d and recipe.learning_rate == 3e-5
+    assert recipe.semantics.mode == "hard" and recipe.semantics.start_epoch == -1
+    assert options(semantics="none").recipe().semantics is None
+
+
+def test_what_makes_no_sense_is_a_sentence():
+    with pytest.raises(PosecastError, match="nothing to learn from"):
+        DsrTraining(output=Path("out")).recipe()
+    with pytest.raises(PosecastError, match="dsr-corrected"):
+        options(semantics="silhouettes").recipe()
+    with pytest.raises(PosecastError, match="above 0"):
+        options(batch=0).recipe()
