@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
-prepare_environment blender,smpl,dev
+prepare_environment blender,smpl,train,dev
 
 # Everything is run, so that one call shows all there is to mend.
 status=0

@@ -140,7 +140,8 @@ class LabelledImages(Dataset):
         labels: LabelMaps | None = None,
         swap_sides: bool = True,
     ):
-        self.records, self.convention = records, convention
+        self.records = records
+        self.convention: crops.Convention = convention
         self.augmentation, self.labels = augmentation, labels
         self.swap_sides = swap_sides
 
