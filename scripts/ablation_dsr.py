@@ -62,6 +62,8 @@ class Options:
     """Of each arm."""
     seeds: list[int] = field(default_factory=lambda: [0])
     """Each arm is trained once for each seed: other draws, from the same start."""
+    plain: bool = False
+    """Whole people with nothing before them, through long lenses, as DSR's camera has them."""
     arms: list[str] = field(default_factory=lambda: list(ARMS))
     pixels: int = 112
     depth: int = 18
@@ -87,7 +89,7 @@ class Options:
             people_folder=self.output / "people", ignore_3d=True, rest=self.rest, check_people=0,
             pixels=self.pixels, depth=self.depth, batch=self.batch, average=0.98,
             precision=self.precision, accelerator=self.accelerator, threads=self.threads,
-            save_minutes=2.0, **changes,
+            plain_people=self.plain, save_minutes=2.0, **changes,
         )  # fmt: skip
 
 
@@ -229,6 +231,7 @@ def report(options: Options) -> None:
 
 def table(rows: list[dict], options: Options) -> str:
     """Markdown; in brackets the difference from keypoints alone and its standard error."""
+    kind = "plain synthetic people" if options.plain else "synthetic people"
     how = (
         f"{options.steps} steps of {options.batch} samples from one start of "
         f"{options.first_steps} steps"
@@ -236,7 +239,7 @@ def table(rows: list[dict], options: Options) -> str:
     if options.fits:
         how = f"fitted by {options.steps} steps, joints turned by {options.wrong_rad} rad at first"
     lines = [
-        f"Errors in mm on {options.held_out} held-out synthetic people, {how}.",
+        f"Errors in mm on {options.held_out} held-out {kind}, {how}.",
         "",
         "| arm | seeds | " + " | ".join(TITLES.values()) + " |",
         "| --- | --- |" + " --- |" * len(NAMES),

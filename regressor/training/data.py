@@ -12,9 +12,10 @@ from regressor.images.crops import SIZE
 from regressor.smpl.body import Body
 from regressor.training.kept import KeptPeople
 from regressor.training.options import DsrTraining, Recipe
-from rendering.people import PeopleOptions
+from rendering.people import PeopleOptions, ViewOptions
 
 CHECK_SEED = 77  # of the people on whom errors are measured
+PLAIN = ViewOptions(field_of_view_deg=(12.0, 18.0), scale=0.1, shift=0.03, cut=0.0)
 
 
 class Draws(Dataset):
@@ -50,8 +51,10 @@ class Order(Sampler[list[int]]):
 def synthetic(options: DsrTraining, pixels: int, body: Body, validation: bool) -> SyntheticPeople:
     """Synthetic people of the subjects that are held out, or of the others."""
     poses = load_poses(options.poses).split(validation) if options.poses else None
-    drawing = SyntheticOptions(people=PeopleOptions(size=pixels))
-    return SyntheticPeople(body, poses, drawing)
+    people = PeopleOptions(size=pixels)
+    if options.plain_people:
+        people = PeopleOptions(size=pixels, occluder=0.0, view=PLAIN)
+    return SyntheticPeople(body, poses, SyntheticOptions(people=people))
 
 
 def build_mixture(options: DsrTraining, recipe: Recipe, body: Body) -> Mixture:

@@ -76,6 +76,8 @@ class DsrTraining:
     """Share of synthetic people among the samples, where there are data sets too."""
     people_folder: Path | None = None
     """Where they are kept once drawn (output/people if not given); trainings may share it."""
+    plain_people: bool = False
+    """Whole people with nothing before them, through long lenses, as DSR's camera has them."""
     people_seed: int = 0
     """Other people for another seed."""
     poses: Path | None = None

@@ -6,8 +6,10 @@ import torch
 
 from regressor.data.people import SyntheticOptions, SyntheticPeople
 from regressor.errors import FileFormatError
-from regressor.training.data import Order
+from regressor.smpl.body import load_body
+from regressor.training.data import Order, synthetic
 from regressor.training.kept import KeptPeople, mirrored
+from regressor.training.options import DsrTraining
 from rendering.people import PeopleOptions
 
 
@@ -45,6 +47,13 @@ def test_other_people_are_not_mixed_up(people, tmp_path):
     KeptPeople(people, 20, tmp_path / "kept")
     with pytest.raises(FileFormatError, match="keeps other people"):
         KeptPeople(people, 20, tmp_path / "kept", seed=1)
+
+
+def test_plain_people_are_whole_and_far(tmp_path):
+    made = DsrTraining(output=tmp_path, people=1, plain_people=True)
+    drawn = synthetic(made, 32, load_body(), validation=False).batch(4, 0)
+    assert (drawn["keypoints"][..., 2] > 0).float().mean() > 0.97
+    assert (drawn["camera"][:, 0] > 0).all() and (drawn["translation"][:, 2] > 4).all()
 
 
 def test_mirroring_twice_changes_nothing(people, tmp_path):
