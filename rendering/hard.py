@@ -74,7 +74,9 @@ class _Picture(torch.autograd.Function):
         picture = table[-1].repeat(count * rows * columns // samples**2, 1)
         pixel = _pixel((seen != NOTHING).nonzero(as_tuple=True), seen.shape, samples)
         picture.index_add_(0, pixel, (table[:-1] - table[-1]) / samples**2)
-        return picture.view(count, rows // samples, columns // samples, -1).permute(0, 3, 1, 2)
+        return picture.view(count, rows // samples, columns // samples, table.shape[1]).permute(
+            0, 3, 1, 2
+        )
 
     @staticmethod
     @once_differentiable

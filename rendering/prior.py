@@ -6,6 +6,7 @@ scans of clothed people. Here a prior is counted: wherever a body's face is seen
 pixel it covers.
 """
 
+import zlib
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -28,7 +29,7 @@ def load_prior(file: str | Path, faces: int | None = None) -> Tensor:
     try:
         stored = np.load(file, allow_pickle=False)
         array = stored if isinstance(stored, np.ndarray) else stored["prior"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise ValueError(
             f"{file} can't be read as a prior: an .npy without pickles, or an .npz with 'prior'"
         ) from error

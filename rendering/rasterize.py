@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from numbers import Integral
 from typing import Literal
 
 import torch
@@ -104,6 +105,11 @@ def rasterize(
     count, (width, height) = len(vertices), size
     if intrinsics.shape not in ((3, 3), (count, 3, 3)):
         raise ValueError(f"intrinsics are {tuple(intrinsics.shape)} instead of ({count}, 3, 3)")
+    _check_faces(faces, vertices.shape[1])
+    if not all(isinstance(n, Integral) for n in (width, height, samples)):
+        raise ValueError(f"size {size} and samples {samples} have to be whole numbers")
+    if not (sigma > 0 and gamma > 0):
+        raise ValueError(f"sigma {sigma} and gamma {gamma} have to be above zero")
     if width < 1 or height < 1 or samples < 1 or not 0 < near < far:
         raise ValueError(
             f"size {size}, samples {samples}, near {near} and far {far} have to be above zero, "
@@ -140,6 +146,19 @@ def _backend(backend: str, mode: str) -> Callable[[Scene], Rendering]:
             "the back end 'torch' draws the same without it"
         ) from error
     return pytorch3d_backend.MODES[mode]
+
+
+def _check_faces(faces: Tensor, count: int) -> None:
+    """A corner that isn't there would end a process on a GPU, not raise."""
+    if faces.is_floating_point():
+        raise ValueError(f"faces are {faces.dtype}; they have to be whole numbers")
+    if faces.numel():
+        low, high = faces.aminmax()
+        if low < 0 or high >= count:
+            raise ValueError(
+                f"faces name vertices from {int(low)} to {int(high)}; there are {count}, "
+                "counted from 0"
+            )
 
 
 def _batched(name: str, values: Tensor | None, count: int, items: int) -> Tensor | None:
@@ -182,7 +201,7 @@ def _soft(scene: Scene) -> Rendering:
     seen, _ = layers(xy.detach(), z.detach(), scene.faces, *size, *clip)
     face, _ = unpack(seen)
     depth = surface_depth(face, xy, z, scene.faces, (1, 0.5))
-    picture = picture.view(*shape, -1).permute(0, 3, 1, 2)
+    picture = picture.view(*shape, picture.shape[1]).permute(0, 3, 1, 2)
     return Rendering(picture, silhouette.view(shape), face, depth, visible(face, len(scene.faces)))
 
 

@@ -18,11 +18,13 @@ import tyro
 from torch import Tensor
 
 from regressor import skeletons
+from regressor.command import check_output
 from regressor.data.poses import PoseOptions, Poses, draw_bodies, load_poses, precompute
 from regressor.errors import PosecastError
 from regressor.files import replacing
 from regressor.images.crops import normalize
 from regressor.images.joints import Joints49
+from regressor.lifting import device_of
 from regressor.smpl.body import Body, chain, load_body
 from regressor.smpl.landmarks import landmark_regressor
 from rendering.labels import PALETTE
@@ -182,6 +184,13 @@ class Options:
 
 def run(options: Options) -> None:
     """Makes the file of poses, or draws the sheet, or both."""
+    if not (options.sheet or options.motion):
+        raise PosecastError("There is nothing to do: give --sheet or --motion, or --help.")
+    if options.count < 1 or options.columns < 1:
+        raise PosecastError("--count and --columns have to be above 0.")
+    if options.sheet is not None:
+        check_output(options.sheet, ".png", "a sheet")
+    device = device_of(options.device)
     body = load_body(options.body)
     if options.motion:
         if options.poses is None:
@@ -192,7 +201,7 @@ def run(options: Options) -> None:
     from PIL import Image
 
     poses = load_poses(options.poses) if options.poses else None
-    source = SyntheticPeople(body, poses, options.draw, options.pictures, options.device)
+    source = SyntheticPeople(body, poses, options.draw, options.pictures, device)
     batches = [min(16, options.count - i) for i in range(0, options.count, 16)]
     drawn = (source.draw(n, options.seed * 1000 + i)[2] for i, n in enumerate(batches))
     sheet = contact_sheet(drawn, options.columns)
@@ -206,6 +215,8 @@ def main() -> None:
         run(options)
     except PosecastError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

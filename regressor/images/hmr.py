@@ -10,9 +10,11 @@ What the code of both does and the papers don't say: there is no non-linearity b
 the head, and only the last of the estimates is supervised.
 """
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import roma
@@ -144,7 +146,7 @@ def read_mean_parameters(file: str | Path) -> dict[str, Tensor]:
     try:
         with np.load(file, allow_pickle=False) as stored:
             found = {name: stored[name].reshape(1, -1) for name in MEAN_PARAMETERS}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise FileFormatError(
             f"{file} can't be read as mean parameters: give SPIN's smpl_mean_params.npz."
         ) from error

@@ -80,6 +80,22 @@ def test_the_sheet_shows_pictures_above_their_labels(tmp_path):
     assert Image.open(sheet).size == (2 * 64, 2 * 2 * 64)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"count": 0}, "--count and --columns"),
+        ({"columns": 0}, "--count and --columns"),
+        ({"device": "gramophone"}, "no device 'gramophone'"),
+        ({"sheet": None}, "nothing to do"),
+    ],
+)
+def test_a_sheet_that_can_t_be_is_refused_in_a_sentence(tmp_path, wrong, sentence):
+    options = {"sheet": tmp_path / "sheet.png", "count": 1, "draw": SMALL, **wrong}
+    with pytest.raises(PosecastError, match=sentence):
+        run(Options(**options))
+    assert not any(tmp_path.iterdir())
+
+
 def test_the_command_says_what_is_missing(tmp_path):
     with pytest.raises(PosecastError, match="--poses"):
         run(Options(motion=tmp_path / "motion.npz"))

@@ -96,7 +96,9 @@ def test_a_checkpoints_own_start_goes_before_the_mean_parameters(tmp_path):
     assert int(network.init_pose[0, 0]) == list(SHAPES).index("init_pose")
 
 
-@pytest.mark.parametrize("content", [b"", b"nothing", {"pose": np.zeros(144)}, {"pose": [1]}])
+@pytest.mark.parametrize(
+    "content", [b"", b"nothing", b"PK\x03\x04 cut short", {"pose": np.zeros(144)}, {"pose": [1]}]
+)
 def test_other_files_are_no_mean_parameters(tmp_path, content):
     file = tmp_path / "mean.npz"
     if isinstance(content, bytes):

@@ -200,6 +200,22 @@ def test_no_mesh_gives_what_is_no_number(case, mode):
         assert got.silhouette.max() < 1e-6 and not got.visible.any()
 
 
+@pytest.mark.parametrize("mode", ["hard", "soft"])
+@pytest.mark.parametrize("nothing", ["batch", "faces"])
+def test_nothing_to_draw_gives_empty_pictures(nothing, mode):
+    vertices, faces = ball()
+    vertices, faces = (vertices[:0], faces) if nothing == "batch" else (vertices, faces[:0])
+    values = torch.rand(len(faces), 2)
+    vertices.requires_grad_()
+    got = rasterize(vertices, faces, CAMERA, SIZE, mode=mode, face_values=values)
+    count, (width, height) = len(vertices), SIZE
+    assert got.values.shape == (count, 2, height, width)
+    assert got.depth.shape == got.silhouette.shape == (count, height, width)
+    assert got.visible.shape == (count, len(faces))
+    assert not got.values.any() and not got.silhouette.any()
+    (got.values.sum() + got.silhouette.sum()).backward()
+
+
 def test_neighbouring_triangles_leave_no_holes():
     """A finely cut square, at odd angles: each sample within is covered, by one triangle."""
     grid = trimesh.creation.box((1, 1, 0.1)).subdivide().subdivide().subdivide()
@@ -232,6 +248,12 @@ def test_vertex_normals_point_outwards():
             {"intrinsics": torch.zeros(2, 3, 3)},
             r"intrinsics are \(2, 3, 3\) instead of \(1, 3, 3\)",
         ),
+        ({"faces": torch.tensor([[0, 1, 42]])}, "vertices from 0 to 42; there are 42"),
+        ({"faces": torch.tensor([[0, 1, -1]])}, "vertices from -1 to 1"),
+        ({"faces": torch.zeros(5, 3)}, "faces are torch.float32; .* whole numbers"),
+        ({"size": (40.5, 28)}, r"size \(40.5, 28\) and samples 2 have to be whole"),
+        ({"sigma": 0.0}, "sigma 0.0 and gamma 0.1 have to be above zero"),
+        ({"gamma": math.nan}, "gamma nan have to be above zero"),
         ({"size": (0, 5)}, r"size \(0, 5\), samples 2, .* above zero"),
         ({"samples": 0}, "samples 0"),
         ({"near": 5.0, "far": 1.0}, "near below far"),
