@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from regressor.data.mixture import Mixture, Source, collate, open_mixture
+from regressor.data.mixture import Mixture, Source, collate, open_mixture, seed_of
 from regressor.data.people import SyntheticOptions, SyntheticPeople, load_poses
 from regressor.images.crops import SIZE
 from regressor.smpl.body import Body
@@ -87,7 +87,7 @@ def check_batches(options: DsrTraining, recipe: Recipe, body: Body) -> list[dict
     """Held-out people whose bodies are known, in batches of 16."""
     people = synthetic(options, recipe.pixels, body, validation=True)
     sizes = [min(16, options.check_people - i) for i in range(0, options.check_people, 16)]
-    return [people.batch(count, (CHECK_SEED << 32) + i) for i, count in enumerate(sizes)]
+    return [people.batch(count, seed_of(CHECK_SEED, i)) for i, count in enumerate(sizes)]
 
 
 def loader(mixture: Mixture, order: Order, workers: int) -> DataLoader:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from regressor.data.mixture import seed_of
 from regressor.errors import FileFormatError, PosecastError
 from regressor.images.augment import swapped_sides
 from regressor.images.crops import MEAN, STD, normalize
@@ -82,7 +83,7 @@ class KeptPeople:
 
     def _draw(self, first: int) -> None:
         count = min(AT_ONCE, self.length - first)
-        drawn = self.people.batch(count, (self.seed << 32) + first)
+        drawn = self.people.batch(count, seed_of(self.seed, first))
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in (MEAN, STD))
         drawn["image"] = ((drawn["image"].cpu() * std + mean) * 255).round().clamp(0, 255)
         for name, array in self.arrays.items():

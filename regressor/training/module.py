@@ -7,6 +7,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
+from regressor.data.mixture import seed_of
 from regressor.images.hmr import HmrOutput
 from regressor.training.objective import Objective
 from regressor.training.options import DsrTraining, Recipe
@@ -51,9 +52,8 @@ class Regression(L.LightningModule):
             set_norms(self.network)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        torch.manual_seed(
-            (self.options.seed << 40) + (self.global_step << 10) + self.trainer.global_rank
-        )
+        rank = self.trainer.global_rank
+        torch.manual_seed(seed_of(self.options.seed, self.global_step, rank))
         if self.recipe.schedule == "cosine":
             for group in self.optimizers().param_groups:  # pyright: ignore
                 group["lr"] = rate_at(self.done, self.recipe.learning_rate)
