@@ -20,6 +20,7 @@ from regressor import command
 from regressor.data import prior as pr
 from regressor.errors import PosecastError
 from regressor.files import replacing
+from regressor.lifting import device_of
 from regressor.progress import Progress
 from regressor.smpl.body import Body, load_body
 from rendering import overlay
@@ -61,14 +62,19 @@ def learn(options: Options, progress: Progress) -> tuple[str, list[Path]]:
     command.check_output(options.output, ".npz", "a prior")
     if (options.fits is None) != (options.labels is None):
         raise PosecastError("--fits and --labels go together: give both, or none.")
-    body = load_body(options.body).to(options.device)
+    if options.samples < 1:
+        raise PosecastError("--samples has to be above 0.")
+    if options.picture is not None:
+        command.check_output(options.picture, ".png", "a picture")
+    device = device_of(options.device)
+    body = load_body(options.body).to(device)
 
     def tell(counted: pr.Counted) -> None:
         done = counted.samples + counted.skipped
         progress.update("prior", min(done, options.samples), options.samples)
 
     batches = islice(_batches(options, body), -(-options.samples // BATCH))
-    moved = ({key: value.to(options.device) for key, value in b.items()} for b in batches)
+    moved = ({key: value.to(device) for key, value in b.items()} for b in batches)
     counted = pr.count(moved, body, tell, options.background)
     prior = pr.learned(counted, body)
     pr.save_prior(options.output, prior)
@@ -90,7 +96,7 @@ def _batches(options: Options, body: Body) -> Iterator[dict[str, Tensor]]:
     from regressor.data.people import SyntheticPeople, load_poses
 
     poses = load_poses(options.poses).split(validation=False) if options.poses else None
-    people = SyntheticPeople(body, poses, device=options.device)
+    people = SyntheticPeople(body, poses, device=body.v_template.device)
     seed = options.seed * 1_000_000
     while True:
         yield people.batch(BATCH, seed)

@@ -24,6 +24,8 @@ import torch
 import tyro
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from regressor.errors import PosecastError
+from regressor.lifting import device_of
 from regressor.smpl import load_body
 from rendering.cameras import FOCAL_PX, pinhole, weak_to_translation
 from rendering.rasterize import Backend, Mode, rasterize
@@ -116,6 +118,12 @@ def line(name: str, cost: Cost, other: Cost | None) -> str:
 
 
 def main(options: Options) -> None:
+    if min(options.size, options.repeats, *options.batches) < 1:
+        sys.exit("--size, --batches and --repeats have to be above 0.")
+    try:
+        device_of(options.device)
+    except PosecastError as error:
+        sys.exit(str(error))
     where = torch.cuda.get_device_name() if options.device.startswith("cuda") else "CPU"
     threads = options.threads or torch.get_num_threads()
     print(f"default body, {options.size} x {options.size} px, {where}, {threads} threads")

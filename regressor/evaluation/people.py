@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from regressor.command import check_output
 from regressor.data.mixture import seed_of
 from regressor.data.people import SyntheticOptions, SyntheticPeople, load_poses
 from regressor.errors import PosecastError
@@ -44,7 +45,10 @@ def evaluate_people(options: PeopleEvaluation, progress: Progress) -> tuple[str,
     """What to tell, and the files: scores.json, people.csv and worst.png."""
     if options.count < 2:
         raise PosecastError("--count must be at least 2.")
-    found = load_network(options.method, options.checkpoint, options.device)
+    if options.pixels < 1 or options.seed < 0:
+        raise PosecastError("--pixels has to be above 0, and --seed not below.")
+    check_output(options.output / "scores.json", ".json", "a file of scores")
+    found = load_network(options.method, options.checkpoint, options.device, "--checkpoint")
     body = load_body(options.body)
     if not found.knows(body):
         raise PosecastError(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from regressor.command import check_output
 from regressor.data.tally import Tally
 from regressor.data.threedpw import load_split
 from regressor.errors import PosecastError
@@ -39,7 +40,7 @@ def _(options: ThreeDpwEvaluation, progress: Progress) -> tuple[str, list[Path]]
         predictions, remarks = by_motions(options.motions, people, bodies)
         source = f"Motion files in {options.motions}"
     else:
-        network = load_network(options.method, options.checkpoint, options.device)
+        network = load_network(options.method, options.checkpoint, options.device, "--checkpoint")
         source = f"{options.method}, {options.checkpoint or 'shipped weights'}"
         predictions = by_network(network, people, options.root, options.workers, progress, tally)
     _same_family(predictions, bodies)
@@ -70,6 +71,9 @@ def _check(options: ThreeDpwEvaluation) -> None:
         )
     if options.output.exists() and not options.output.is_dir():
         raise PosecastError(f"{options.output} can't be the output: it is no folder.")
+    check_output(options.output / "scores.json", ".json", "a file of scores")
+    if options.workers < 0 or options.worst < 0:
+        raise PosecastError("--workers and --worst can't be below 0.")
     if options.motions is not None and not options.motions.is_dir():
         raise PosecastError(f"There is no folder {options.motions}: name that of the motions.")
 

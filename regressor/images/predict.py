@@ -54,15 +54,18 @@ class ImageNetwork:
         return (self.body == DEFAULT_BODY) == (body.name == DEFAULT_BODY)
 
 
-def load_network(method: str, weights: Path | None = None, device: str = "auto") -> ImageNetwork:
+def load_network(
+    method: str, weights: Path | None = None, device: str = "auto", option: str = "--weights"
+) -> ImageNetwork:
     """The network `method` with a file of `regressor.train`, an authors' checkpoint, or ours.
 
     Our files say in their card which `crops` and `body` they were trained with. For an authors'
     file the method's name says which crops; one without a start takes it from MEAN_FILE beside it.
+    option: what the command calls `weights`.
     """
     file = weights or images.shipped_weights(method)
     if file is None:
-        raise PosecastError(f"{method} comes without weights: name yours with --weights.")
+        raise PosecastError(f"{method} comes without weights: name yours with {option}.")
     if file.suffix == ".safetensors":
         network, metadata = checkpoints.load(file)
         if images.plain(metadata["name"]) != images.plain(method):

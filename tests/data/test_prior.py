@@ -126,6 +126,15 @@ def test_bad_input_is_one_sentence(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run(monkeypatch, "-o", tmp_path / "p.npz", "--fits", tmp_path / "fits.npz")
     assert "--fits and --labels go together" in capsys.readouterr().err
+    for wrong, sentence in (
+        (["--samples", "0"], "--samples has to be above 0"),
+        (["--device", "gramophone"], "There is no device 'gramophone' here"),
+        (["--picture", tmp_path / "p.jpg"], "a picture ends in .png"),
+    ):
+        with pytest.raises(SystemExit):
+            run(monkeypatch, "-o", tmp_path / "p.npz", *wrong)
+        assert sentence in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
     boxes = {"imgname": np.array(["a"]), "center": np.ones((1, 2)), "scale": np.ones(1)}
     for name, arrays, message in (
         ("none.npz", None, "there is no such file"),

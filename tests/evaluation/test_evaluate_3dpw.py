@@ -192,12 +192,20 @@ def test_bodies_that_arent_the_sets_are_noticed(root, tmp_path):
         ({"motions": Path("none")}, "no folder none"),
         ({"motions": Path("none"), "checkpoint": Path("a.pt")}, "not both"),
         ({"checkpoint": Path("none.safetensors")}, "can't be read"),
+        ({"workers": -1}, "--workers and --worst can't be below 0"),
     ],
 )
 def test_what_is_missing_is_one_sentence(root, tmp_path, changes, sentence):
     with pytest.raises(PosecastError, match=sentence) as raised:
         run(root, tmp_path / "out", **changes)
     assert "\n" not in str(raised.value) and not (tmp_path / "out").exists()
+
+
+def test_an_output_that_can_t_be_is_told_before_the_work(root, tmp_path, monkeypatch):
+    monkeypatch.setattr("regressor.evaluation.run.load_split", lambda *a, **k: pytest.fail("began"))
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(PosecastError, match="can't be written"):
+        run(root, tmp_path / "file" / "out")
 
 
 def test_a_missing_smpl_file_is_one_sentence(root, tmp_path):

@@ -102,5 +102,14 @@ def test_a_network_of_another_body_is_one_sentence(tmp_path, weights):
     options = PeopleEvaluation(checkpoint=weights / "smpl.safetensors", output=tmp_path / "out")
     with pytest.raises(PosecastError, match="knows other shapes"):
         evaluate(options, Progress("none"))
+    (tmp_path / "file").write_text("in the way")
+    for wrong, sentence in (
+        ({"output": tmp_path / "file" / "out"}, "can't be written"),
+        ({"pixels": 0}, "--pixels has to be above 0"),
+        ({"seed": -1}, "--seed not below"),
+    ):
+        bad = PeopleEvaluation(**{"checkpoint": weights, "output": tmp_path / "out", **wrong})
+        with pytest.raises(PosecastError, match=sentence):
+            evaluate(bad, Progress("none"))
     with pytest.raises(PosecastError, match="at least 2"):
         evaluate(PeopleEvaluation(count=1), Progress("none"))

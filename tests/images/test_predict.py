@@ -211,7 +211,7 @@ def test_a_raw_file_takes_its_start_from_the_file_beside_it(tmp_path):
 
 def test_without_weights_the_method_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(images, "WEIGHTS", tmp_path)
-    with pytest.raises(PosecastError, match="dsr comes without weights: name yours"):
+    with pytest.raises(PosecastError, match="dsr comes without weights: name yours with --we"):
         predict.load_network("dsr", None, "cpu")
 
 
