@@ -5,12 +5,17 @@ images with SMPL fits (SPIN's .npz) and label pictures (--labels). Beside the pr
 (.md), and by --picture a picture of it on the body.
 """
 
+if __name__ == "__main__":  # Ctrl-C is answered from here on, also while the rest is imported
+    from regressor.stopping import Listener
+
+    listener = Listener()
+
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 import tyro
@@ -27,6 +32,9 @@ from rendering import overlay
 from rendering.labels import LABELS, MC_PARTS
 from rendering.normals import face_normals
 from rendering.semantic import crop_intrinsics
+
+if TYPE_CHECKING:
+    from regressor.stopping import Listener
 
 BATCH = 16
 PICTURE_PX = 448
@@ -149,12 +157,12 @@ def _draw(body: Body, prior: Tensor, file: Path) -> None:
     Image.fromarray(overlay.to_bytes(torch.cat(tiles, 2)).cpu().numpy()).save(file, format="PNG")
 
 
-def main() -> None:
+def main(listener: "Listener | None" = None) -> None:
     """The command, with `regressor.estimate`'s exit statuses."""
     options = tyro.cli(Options, prog="python -m regressor.learn_prior", description=__doc__)
     reads, writes = [options.fits, options.poses, options.body], [options.output, options.picture]
-    command.run(options, lambda progress: learn(options, progress), None, reads, writes)
+    command.run(options, lambda progress: learn(options, progress), listener, reads, writes)
 
 
 if __name__ == "__main__":
-    main()
+    main(listener)

@@ -1,5 +1,7 @@
 """Learning the prior: from drawn samples, from fits with label pictures, and by the command."""
 
+import signal
+import subprocess
 import sys
 
 import numpy as np
@@ -120,6 +122,18 @@ def test_the_command_learns_from_synthetic_people(tmp_path, monkeypatch):
     run(monkeypatch, "-o", tmp_path / "prior.npz", "--samples", "16")
     prior = pr.body_prior(BODY, tmp_path / "prior.npz")
     assert prior.shape == (len(FACES), 20) and prior.max() > 0.9
+
+
+def test_ctrl_c_ends_the_command_without_a_traceback(tmp_path):
+    command = [sys.executable, "-m", "regressor.learn_prior", "-o", tmp_path / "p.npz"]
+    command += ["--samples", "100000", "--progress", "json"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        assert process.stdout.readline()  # it counts
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in told
+    assert not any(tmp_path.iterdir())
 
 
 def test_bad_input_is_one_sentence(tmp_path, monkeypatch, capsys):
