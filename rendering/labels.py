@@ -70,7 +70,7 @@ def read_labels(file: str | Path) -> np.ndarray:
     try:
         with Image.open(file) as picture:
             picture.load()
-    except OSError as error:
+    except Exception as error:  # a broken picture can fail in any way
         raise ValueError(f"{file} can't be read as a picture of labels") from error
     if picture.mode in ("L", "P"):
         ids = np.asarray(picture)

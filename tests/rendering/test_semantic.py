@@ -1,6 +1,8 @@
 """DSR's losses against the published code's, what else they offer, and their bad input."""
 
 import importlib.util
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -327,6 +329,14 @@ def test_seams_between_colours_are_background():
     colours = lb.PALETTE[np.array([5, 9, 0])].astype(np.float32)
     seam = (colours[:1] + colours[1:2]) / 2
     assert lb.colour_to_id(np.concatenate([colours, seam])).tolist() == [5, 9, 0, 0]
+
+
+def test_a_picture_that_claims_to_be_huge_holds_no_labels(tmp_path):
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
+    with pytest.raises(ValueError, match="can't be read as a picture of labels"):
+        lb.read_labels(tmp_path / "huge.png")
 
 
 def test_pictures_that_hold_no_labels(tmp_path):
