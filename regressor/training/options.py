@@ -1,5 +1,7 @@
 """The options of `train dsr`, and the configurations that `--preset` names."""
 
+import math
+import re
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -57,6 +59,15 @@ PRESETS: dict[str, Recipe] = {
     ),
 }  # fmt: skip
 _POSITIVE = ("batch", "learning_rate", "epochs", "pixels")
+
+
+_RANGES = {  # of options, both ends included
+    "people": (0, math.inf), "people_share": (0, 1), "people_seed": (0, 2**32 - 1),
+    "minutes": (0, math.inf), "steps": (1, math.inf), "dropout": (0, 0.99), "average": (0, 1),
+    "check_people": (0, math.inf), "check_every": (1, math.inf), "save_minutes": (0, math.inf),
+    "log_every": (1, math.inf), "workers": (0, 1024), "threads": (1, 1024),
+    "seed": (0, 2**32 - 1),
+}  # fmt: skip
 
 
 @dataclass
@@ -129,8 +140,23 @@ class DsrTraining:
     threads: int | None = None
     seed: int = 0
 
+    def check(self) -> None:
+        """Raises PosecastError for a number that no training can use."""
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                limits = (
+                    f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+                )
+                raise PosecastError(f"--{name.replace('_', '-')} {value:g} has to be {limits}.")
+        if self.devices != "auto" and not re.fullmatch(r"-1|\d+(,\d+)*", self.devices):
+            raise PosecastError(
+                f"--devices {self.devices} has to be auto, a number, or numbers as in 0,1."
+            )
+
     def recipe(self) -> Recipe:
-        """The preset with what was given in its place. Raises PosecastError for unknown names."""
+        """The preset with what was given in its place. Raises PosecastError for what can't be."""
+        self.check()
         if self.data is None and self.people < 1:
             raise PosecastError(
                 "There is nothing to learn from: give --data FOLDER, or --people and a number."

@@ -52,3 +52,16 @@ def test_what_makes_no_sense_is_a_sentence():
         options(semantics="silhouettes").recipe()
     with pytest.raises(PosecastError, match="above 0"):
         options(batch=0).recipe()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("steps", 0), ("minutes", -1.0), ("minutes", float("nan")), ("workers", -1), ("seed", -1),
+        ("log_every", 0), ("check_every", 0), ("check_people", -1), ("dropout", 2.0),
+        ("people_share", 3.0), ("threads", 0), ("devices", "foo"), ("devices", "0,x"),
+    ],
+)  # fmt: skip
+def test_numbers_that_no_training_can_use_are_refused(name, value):
+    with pytest.raises(PosecastError, match=f"--{name.replace('_', '-')} .* has to be"):
+        options(**{name: value}).recipe()
