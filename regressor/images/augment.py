@@ -12,9 +12,7 @@ from torch import Tensor
 
 from regressor.images.crops import SIZE, box_matrix, transform, transform_whole
 from regressor.images.joints import J24_FLIP, J49_FLIP, flip_points, flip_rotations
-
-# Ids of the 20 Graphonomy labels that are of one side: arms, legs, shoes (dsr: 14 to 19).
-SIDED_LABELS = ((14, 15), (16, 17), (18, 19))
+from rendering.labels import swap_sides as exchange_sides
 
 
 @dataclass
@@ -72,15 +70,7 @@ def augment_labels(labels: np.ndarray, change: Change, swap_sides: bool = True) 
     if not change.mirror:
         return labels
     labels = np.ascontiguousarray(labels[:, ::-1])
-    return swapped_sides()[labels] if swap_sides else labels
-
-
-def swapped_sides() -> np.ndarray:
-    """(256,) uint8: what each label id becomes when left and right change places."""
-    table = np.arange(256, dtype=np.uint8)
-    for left, right in SIDED_LABELS:
-        table[left], table[right] = right, left
-    return table
+    return exchange_sides(torch.from_numpy(labels)).numpy() if swap_sides else labels
 
 
 def augment_keypoints(

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from regressor.data.mixture import seed_of
 from regressor.errors import FileFormatError, PosecastError
-from regressor.images.augment import swapped_sides
 from regressor.images.crops import MEAN, STD, normalize
 from regressor.images.joints import J24_FLIP, J49_FLIP, flip_points, flip_rotations
+from rendering.labels import swap_sides as exchange_sides
 
 AT_ONCE = 16
 LIST = "people.json"
@@ -116,7 +116,7 @@ def mirrored(sample: dict[str, Tensor], swap_sides: bool = True) -> dict[str, Te
     """What changes in a sample when left and right do."""
     labels = sample["labels"].flip(-1)
     if swap_sides:
-        labels = torch.from_numpy(swapped_sides())[labels.long()]
+        labels = exchange_sides(labels)
     return {
         "image": sample["image"].flip(-1),
         "labels": labels,
