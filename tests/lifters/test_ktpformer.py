@@ -10,7 +10,8 @@ import torch
 from regressor import lifters
 from regressor.checkpoints import load_published
 from regressor.errors import FileFormatError, PosecastError
-from regressor.lifters.ktpformer import DropPath, adjacency_from_parents
+from regressor.lifters.blocks import DropPath
+from regressor.lifters.ktpformer import adjacency_from_parents
 from tests.golden.fill import fill
 
 GOLDEN = Path(__file__).parents[1] / "golden"
