@@ -1,6 +1,6 @@
-"""What the transformers among the lifters share: attention, MLP, stochastic depth, a block of them.
+"""What the transformers among the lifters share: attention, MLP, stochastic depth, a block.
 
-The parameters have timm's names (`attn.qkv`, `attn.proj`, `mlp.fc1`, …), which the authors' files use.
+The parameters have timm's names (`attn.qkv`, `attn.proj`, `mlp.fc1`, …), as in the authors' files.
 """
 
 import torch.nn.functional as F
