@@ -48,13 +48,38 @@ HALPE26: list[str] = (
     ).split()
 )
 
+MPII16: list[str] = _words(
+    "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax neck head_top "
+    "right_wrist right_elbow right_shoulder left_shoulder left_elbow left_wrist"
+)
+
+# MPI-INF-3DHP's as lifters are trained on them, 17 of its 28; the pelvis is the root.
+MPI_INF_3DHP17: list[str] = _words(
+    "head_top neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist "
+    "right_hip right_knee right_ankle left_hip left_knee left_ankle pelvis spine head"
+)
+
+HUMANEVA15: list[str] = _words(
+    "pelvis thorax left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist "
+    "left_hip left_knee left_ankle right_hip right_knee right_ankle head"
+)
+
 JOINTS = {
     "smpl24": SMPL24,
     "h36m17": H36M17,
     "mediapipe33": MEDIAPIPE33,
     "coco17": COCO17,
     "halpe26": HALPE26,
+    "mpii16": MPII16,
+    "mpi_inf_3dhp17": MPI_INF_3DHP17,
+    "humaneva15": HUMANEVA15,
 }
+
+
+def side(which: str, skeleton: str) -> list[int]:
+    """The "left" or "right" joints of `skeleton`; both come in the order of the left ones."""
+    lefts = [name for name in JOINTS[skeleton] if name.startswith("left_")]
+    return [JOINTS[skeleton].index(which + name.removeprefix("left")) for name in lefts]
 
 
 def mirror(skeleton: str) -> np.ndarray:
