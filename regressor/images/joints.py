@@ -115,8 +115,12 @@ class Joints49(nn.Module):
 
     def forward(self, vertices: Tensor, joints: Tensor) -> Tensor:
         """Posed vertices (B, V, 3) and SMPL's joints (B, 24, 3) to (B, 49, 3), metres."""
+        return self.of_picked(vertices[:, self.picked], joints)
+
+    def of_picked(self, vertices: Tensor, joints: Tensor) -> Tensor:
+        """The same from only the vertices (B, N, 3) that `picked` (N,) numbers."""
         found = joints[:, [index if index < 24 else 0 for index in JOINTS49]]
-        found[:, self.others] = (self.regressor @ vertices[:, self.picked]).to(found.dtype)
+        found[:, self.others] = (self.regressor @ vertices).to(found.dtype)
         return found
 
     def riding(self, turned: Tensor, joints: Tensor, betas: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from regressor.data.mixture import seed_of
@@ -67,8 +68,7 @@ class KeptPeople:
         kept = {name: torch.from_numpy(array[index].copy()) for name, array in stored.items()}
         image = kept["image"].float() / 255
         if self.augment:
-            gain = torch.as_tensor(rng.uniform(0.7, 1.3, (3, 1, 1)), dtype=torch.float32)
-            image = (image * gain).clamp(max=1)
+            image = disturbed(image, rng)
         sample = {
             **kept,
             "image": normalize(image),
@@ -110,6 +110,25 @@ def _make(folder: Path, made: dict, shapes: dict[str, tuple[int, ...]]) -> None:
         ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def disturbed(image: Tensor, rng: np.random.Generator) -> Tensor:
+    """A picture (3, H, W), 0..1, as other cameras would give it: drawn people are all too clean.
+
+    Other colours and contrast always; grey, unsharp and noisy in one of seven, three, three.
+    """
+    gain = torch.as_tensor(rng.uniform(0.6, 1.4, (3, 1, 1)), dtype=torch.float32)
+    image = (image * gain).clamp(0, 1) ** float(rng.uniform(0.6, 1.6))
+    grey, unsharp, noisy = rng.uniform(size=3) < (1 / 7, 1 / 3, 1 / 3)
+    if grey:
+        image = image.mean(0, keepdim=True).expand_as(image)
+    if unsharp:
+        small = F.interpolate(image[None], scale_factor=float(rng.uniform(0.3, 0.8)), mode="area")
+        image = F.interpolate(small, image.shape[-2:], mode="bilinear")[0]
+    if noisy:
+        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0, 0.08))
+        image = image + torch.from_numpy(noise)
+    return image.clamp(0, 1)
 
 
 def mirrored(sample: dict[str, Tensor], swap_sides: bool = True) -> dict[str, Tensor]:

@@ -94,7 +94,8 @@ class Regression(L.LightningModule):
         )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.network.parameters(), lr=self.recipe.learning_rate)
+        rate = self.recipe.learning_rate
+        return torch.optim.Adam(self.network.parameters(), lr=rate, fused=True)
 
 
 def set_norms(network: nn.Module) -> None:

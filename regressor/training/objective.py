@@ -28,18 +28,31 @@ class PosedBody(nn.Module):
 
     def forward(self, rotmat: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
         """rotmat (B, 24, 3, 3), betas (B, 10): vertices (B, V, 3) and joints (B, 49, 3), m."""
-        rest = self.body.joints_at_rest(betas)
-        turned, joints = chain(rotmat, rest)
-        shaped = self.shaped(betas)
-        if self.body.posedirs is not None:
-            bent = (rotmat[:, 1:] - torch.eye(3, device=rotmat.device)).flatten(1)
-            shaped = shaped + torch.einsum("bp,vcp->bvc", bent, self.body.posedirs)
-        vertices = skin(self.body.weights, turned, joints, rest, shaped)
+        vertices, joints = self._skinned(rotmat, betas, slice(None))
         return vertices, self.joints49(vertices, joints)
 
-    def shaped(self, betas: Tensor) -> Tensor:
-        """The mesh (B, V, 3) at rest, m."""
-        return self.body.v_template + torch.einsum("bk,vck->bvc", betas, self.body.shapedirs)
+    def joints(self, rotmat: Tensor, betas: Tensor) -> Tensor:
+        """The joints (B, 49, 3) alone: only those vertices are posed that make them."""
+        picked = self.joints49.picked
+        vertices, joints = self._skinned(rotmat, betas, picked)
+        return self.joints49.of_picked(vertices, joints)
+
+    def _skinned(
+        self, rotmat: Tensor, betas: Tensor, picked: Tensor | slice
+    ) -> tuple[Tensor, Tensor]:
+        """Some vertices (B, N, 3) and SMPL's joints (B, 24, 3)."""
+        rest = self.body.joints_at_rest(betas)
+        turned, joints = chain(rotmat, rest)
+        shaped = self.shaped(betas, picked)
+        if self.body.posedirs is not None:
+            bent = (rotmat[:, 1:] - torch.eye(3, device=rotmat.device)).flatten(1)
+            shaped = shaped + torch.einsum("bp,vcp->bvc", bent, self.body.posedirs[picked])
+        return skin(self.body.weights[picked], turned, joints, rest, shaped), joints
+
+    def shaped(self, betas: Tensor, picked: Tensor | slice = slice(None)) -> Tensor:
+        """The mesh (B, V, 3) at rest, m, or some of its vertices."""
+        directions = self.body.shapedirs[picked]
+        return self.body.v_template[picked] + torch.einsum("bk,vck->bvc", betas, directions)
 
 
 class Objective(nn.Module):
@@ -60,19 +73,23 @@ class Objective(nn.Module):
         """
         if self.recipe.ignore_3d:
             batch = without_3d(batch)
-        vertices, joints = self.posed(output.rotmat, output.betas)
-        weights, truth = self.recipe.weights, None
-        if weights.vertices:
+        weights, semantics = self.recipe.weights, self.recipe.semantics
+        rendering = semantics is not None and epoch > semantics.start_epoch
+        vertices, meshes = None, None
+        if rendering or weights.vertices:
+            vertices, joints = self.posed(output.rotmat, output.betas)
+        else:  # posing the whole mesh would take a quarter of a small network's step
+            joints = self.posed.joints(output.rotmat, output.betas)
+        if vertices is not None and weights.vertices:
             with torch.no_grad():
                 truth = self.posed(batch["pose"], batch["betas"])[0]
-        meshes = None if truth is None else (vertices, truth)
+            meshes = (vertices, truth)
         terms = hmr_losses(output, joints, batch, weights, meshes)
         extra = [terms["total"]]
         if self.recipe.rest:
             terms["rest"] = self.recipe.rest * distance_from_rest(output)
             extra.append(weights.total * terms["rest"])
-        semantics = self.recipe.semantics
-        if semantics and epoch > semantics.start_epoch:
+        if vertices is not None and rendering:
             rendered = self.rendered(vertices, output.cam, batch)
             terms |= rendered
             extra.append(weights.total * rendered["semantic"])

@@ -16,7 +16,7 @@ def rate_at(done: float, peak: float) -> float:
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, keep: float) -> None:
     """Moves the running average of the weights towards the network's; buffers are copied."""
-    for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
-        slow.lerp_(fast, 1 - keep)
+    slow, fast = list(average.parameters()), list(network.parameters())
+    torch._foreach_lerp_(slow, fast, 1 - keep)  # pyright: ignore
     for slow, fast in zip(average.buffers(), network.buffers(), strict=True):
         slow.copy_(fast)
