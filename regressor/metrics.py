@@ -7,6 +7,8 @@ millimetres). Definitions are those of VideoPose3D, with its numbers to check ag
 import numpy as np
 from numpy.typing import ArrayLike
 
+_THRESHOLDS_3DHP_MM = np.arange(0, 151, 5)
+
 
 def mpjpe(predicted: ArrayLike, target: ArrayLike) -> float:
     """Mean distance over all frames and joints (protocol 1), in the unit of the input.
@@ -81,6 +83,26 @@ def auc(distances: ArrayLike, thresholds: ArrayLike) -> float:
     """The area under the curve of `pck` over evenly spaced thresholds, 0 to 1."""
     curve = np.array([pck(distances, threshold) for threshold in np.asarray(thresholds)])
     return float(((curve[1:] + curve[:-1]) / 2).mean())
+
+
+def pck_3dhp(distances_mm: ArrayLike) -> float:
+    """PCK@150 of MPI-INF-3DHP, 0 to 1: the share of distances strictly below 150 mm.
+
+    distances_mm: of the joints that its evaluation counts (all but pelvis, spine and the head's
+    middle), each frame's root at its target's. Unlike `pck`, what lies at the threshold is wrong.
+    """
+    return float((np.asarray(distances_mm) < _THRESHOLDS_3DHP_MM[-1]).mean())
+
+
+def auc_3dhp(distances_mm: ArrayLike) -> float:
+    """AUC of MPI-INF-3DHP, 0 to 1: the mean share of distances below 0, 5, …, 150 mm.
+
+    The mean of 31 shares, of which the first is always 0, as its MATLAB evaluation takes it
+    (Mehta et al. 2017); `auc` is the area.
+    """
+    distances = np.sort(np.asarray(distances_mm), axis=None)
+    below = np.searchsorted(distances, _THRESHOLDS_3DHP_MM, side="left")
+    return float(below.mean() / max(distances.size, 1))
 
 
 def angle_deg(predicted: ArrayLike, target: ArrayLike) -> np.ndarray:

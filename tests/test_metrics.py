@@ -36,6 +36,18 @@ def test_numbers_of_the_published_code(joints, measure, name):
     assert measure(*joints) == pytest.approx(json.loads(GOLDEN.read_text())[name], abs=1e-5)
 
 
+def test_mpi_inf_3dhp_counts_14_joints_below_150_mm():
+    """PCK and AUC as its MATLAB evaluation has them; MPJPE over all 17 joints."""
+    golden = json.loads((GOLDEN.parent / "lifting_data.json").read_text())
+    errors = np.load(GOLDEN.parent / "lifting_data.npz")["errors_3dhp_mm"]
+    counted = errors[:14]
+    assert 100 * metrics.pck_3dhp(counted) == pytest.approx(golden["pck_150"], abs=1e-6)
+    assert 100 * metrics.auc_3dhp(counted) == pytest.approx(golden["auc_0_150"], abs=1e-6)
+    assert errors.mean() == pytest.approx(golden["mpjpe_3dhp"], abs=1e-4)
+    assert metrics.pck_3dhp([149.9, 150.0]) == 0.5
+    assert metrics.auc_3dhp([0.0]) == pytest.approx(30 / 31)
+
+
 def rotation(seed):
     torch.manual_seed(seed)
     return roma.random_rotmat(10).double().numpy()
