@@ -26,6 +26,24 @@ _LIFTERS = {
         "Transformer over joints and time that starts from the skeleton's graph and the frames' "
         "chain (CVPR 2024).",
     ),
+    "mixste": (
+        "regressor.lifters.mixste",
+        "MixSTE",
+        "Transformer that looks in turn at the joints of a frame and at a joint through time "
+        "(CVPR 2022).",
+    ),
+    "videopose3d": (
+        "regressor.lifters.videopose3d",
+        "VideoPose3D",
+        "Temporal convolutions, the baseline that all compare to; lifts a video in one pass "
+        "(CVPR 2019).",
+    ),
+    "motionbert": (
+        "regressor.lifters.motionbert",
+        "MotionBERT",
+        "Two streams of a transformer, over joints and over time, that read the keypoints' "
+        "confidence too (ICCV 2023).",
+    ),
 }
 
 
