@@ -1,10 +1,27 @@
 """What the transformers among the lifters share: attention, MLP, stochastic depth, a block.
 
-The parameters have timm's names (`attn.qkv`, `attn.proj`, `mlp.fc1`, …), as in the authors' files.
+The parameters have timm's names (`attn.qkv`, `attn.proj`, `mlp.fc1`, …; `linear_q` and so on where
+queries and keys differ), as in the authors' files.
 """
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from regressor.errors import PosecastError
+
+
+def check_window(network: nn.Module, keypoints: Tensor) -> None:
+    """Raises PosecastError unless keypoints (B, T, J, C) are windows of the network's own size."""
+    name, (frames, joints, channels) = type(network).__name__, keypoints.shape[1:]
+    if (frames, joints) != (network.frames, network.joints):
+        raise PosecastError(
+            f"This {name} reads windows of {network.frames} frames and {network.joints} joints, "
+            f"not of {frames} and {joints}."
+        )
+    if channels != network.channels:
+        raise PosecastError(
+            f"This {name} reads {network.channels} numbers for each keypoint, not {channels}."
+        )
 
 
 def swap_axes(x: Tensor, batch: int) -> Tensor:
@@ -17,7 +34,7 @@ class Attention(nn.Module):
 
     def __init__(self, dim: int, heads: int):
         super().__init__()
-        self.heads = heads
+        self.heads = _checked(heads, dim)
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
 
@@ -27,6 +44,32 @@ class Attention(nn.Module):
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, N, C/H)
         x = F.scaled_dot_product_attention(query, key, value)
         return self.proj(x.transpose(1, 2).flatten(2))
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention whose queries, keys and values are given apart."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.heads = _checked(heads, dim)
+        self.linear_q = nn.Linear(dim, dim)
+        self.linear_k = nn.Linear(dim, dim)
+        self.linear_v = nn.Linear(dim, dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """(B or 1, N, C), (B, M, C) and (B, M, C) -> (B, N, C)."""
+        layers = (self.linear_q, query), (self.linear_k, key), (self.linear_v, value)
+        split = [layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer, x in layers]
+        split[0] = split[0].expand(len(key), -1, -1, -1)  # each (B, H, N or M, C/H)
+        x = F.scaled_dot_product_attention(*split)
+        return self.proj(x.transpose(1, 2).flatten(2))
+
+
+def _checked(heads: int, dim: int) -> int:
+    if dim % heads:
+        raise PosecastError(f"dim {dim} can't be split among {heads} heads: choose a multiple.")
+    return heads
 
 
 class MLP(nn.Module):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from regressor.errors import PosecastError
-from regressor.lifters.blocks import MLP, Attention, Block, swap_axes
+from regressor.lifters.blocks import MLP, Attention, Block, check_window, swap_axes
 from regressor.skeletons import H36M17_PARENTS
 
 
@@ -28,6 +28,8 @@ class KTPFormer(nn.Module):
     T must be `frames`: the window length is part of the parameters. The root's own output is not
     forced to zero. Units are those of the training targets (metres for the published weights).
     """
+
+    channels, answers = 2, "window"
 
     def __init__(
         self,
@@ -42,8 +44,6 @@ class KTPFormer(nn.Module):
     ):
         """`depth` counts the pairs of blocks after the first; `parents` is -1 at the root."""
         super().__init__()
-        if dim % heads:
-            raise PosecastError(f"dim {dim} can't be split among {heads} heads: choose a multiple.")
         if len(parents) != joints:
             raise PosecastError(
                 f"The skeleton lists {len(parents)} parents for {joints} joints: give one for each."
@@ -63,12 +63,8 @@ class KTPFormer(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, 2) -> (B, T, J, 3)."""
-        batch, frames, joints, _ = keypoints.shape
-        if (frames, joints) != (self.frames, self.joints):
-            raise PosecastError(
-                f"This KTPFormer reads windows of {self.frames} frames and {self.joints} joints, "
-                f"not of {frames} and {joints}."
-            )
+        check_window(self, keypoints)
+        batch, frames = keypoints.shape[:2]
         x = keypoints.flatten(0, 1)  # (B T, J, 2)
         spatial = [self.kpattention, *self.STEblocks]
         temporal = [self.tpattention, *self.TTEblocks]
