@@ -15,23 +15,10 @@ from torch import Tensor
 
 from regressor import skeletons
 from regressor.data import mocap
+from regressor.data.keypoint_noise import DetectorNoise
+from regressor.errors import PosecastError
 from regressor.lifters.windows import MIRROR, centre
 from regressor.smpl.body import Body
-
-# Detector noise by joint, relative to the hips', measured against renders of the default body.
-NOISE = torch.tensor([0.8, 1, 1, 1.2, 1, 1, 1.2, 0.8, 0.8, 0.9, 1.1, 1, 1.2, 1.4, 1, 1.2, 1.4])
-LIMBS = (
-    [1, 2, 3],
-    [4, 5, 6],
-    [11, 12, 13],
-    [14, 15, 16],
-    [2, 3],
-    [5, 6],
-    [12, 13],
-    [15, 16],
-    [13],
-    [16],
-)
 
 
 @dataclass
@@ -60,122 +47,120 @@ def build_motions(
 
 
 class Sampler:
-    """Endless random batches: inputs (B, T, 17, 2) and targets (B, T, 17, 3)."""
+    """Endless random batches: inputs (B, T, 17, 2 or 3) and targets (B, T, 17, 3).
+
+    channels 3: the inputs have a confidence from 0 to 1, and a share `dropped` of all joints is
+    missing (all three values 0). device: where motions, generator and batches are.
+    """
 
     def __init__(
-        self, motions: list[Motion17], frames: int, batch: int, seed: int, noise: float = 1.0
+        self,
+        motions: list[Motion17],
+        frames: int,
+        batch: int,
+        seed: int,
+        noise: float = 1.0,
+        *,
+        channels: int = 2,
+        dropped: float = 0.02,
+        device: str = "cpu",
     ):
-        self.motions = [m for m in motions if len(m.seen) >= frames // 2]
+        kept = [m for m in motions if len(m.seen) >= frames // 2]
+        if not kept:
+            raise PosecastError(f"No motion lasts for half a window of {frames} frames.")
         self.frames, self.batch, self.noise = frames, batch, noise
-        self.weights = torch.tensor([float(len(m.seen)) for m in self.motions])
-        self.generator = torch.Generator().manual_seed(seed)
+        self.channels, self.dropped, self.device = channels, dropped, device
+        self.seen = torch.cat([m.seen for m in kept]).float().to(device)
+        self.joints = torch.cat([m.joints for m in kept]).float().to(device)
+        self.lengths = torch.tensor([len(m.seen) for m in kept], device=device)
+        self.offsets = self.lengths.cumsum(0) - self.lengths
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.errors = DetectorNoise(self.generator)
+        self.mirror = torch.as_tensor(MIRROR, device=device)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         while True:
             yield self.draw()
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * torch.rand(*shape, generator=self.generator)
+        return low + (high - low) * self.errors.uniform(*shape)
 
     def normal(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self.generator)
+        return self.errors.normal(*shape)
 
     def draw(self) -> tuple[Tensor, Tensor]:
         """One batch; half of the windows are mirrored."""
-        chosen = torch.multinomial(self.weights, self.batch, True, generator=self.generator)
-        seen, joints = [], []
-        for number in chosen.tolist():
-            motion = self.motions[number]
-            length = len(motion.seen)
-            free = max(length - self.frames, 0)
-            start = int(torch.randint(free + 1, (1,), generator=self.generator))
-            index = (start + torch.arange(self.frames)).clamp(max=length - 1)
-            seen.append(motion.seen[index])
-            joints.append(motion.joints[index])
-        seen, joints = self.view(torch.stack(seen), torch.stack(joints))
-        rays = seen[..., :2] / seen[..., 2:]
+        seen, joints = self.windows()
+        turn, shift = self.view(joints)
+        flat = (seen.flatten(1, 2) @ turn.mT).add_(shift[:, None])  # one product a window
         # The camera's focal length is a guess at run time, often wrong by a fifth.
-        rays = rays * torch.exp(0.12 * self.normal(self.batch, 1, 1, 1))
-        clean, _ = centre(rays)
-        size = (rays - rays.mean(2, keepdim=True)).norm(dim=-1).mean(dim=(1, 2), keepdim=True)
-        rays = rays + self.noise * size[..., None] * self.detector_noise(clean)
-        inputs, rotation = centre(rays)
-        relative = joints - joints[:, :, :1]
-        targets = relative @ rotation[:, None].transpose(-1, -2)
+        wrong = torch.exp(0.12 * self.normal(self.batch, 1, 1))
+        rays = (flat[..., :2] * (wrong / flat[..., 2:])).unflatten(1, (self.frames, 17))
+        squares = ((part - part.mean(2, keepdim=True)).square_() for part in rays.unbind(-1))
+        size = sum(squares).sqrt().mean(dim=(1, 2))[:, None, None, None]
+        errors, confidence = self.detector_noise(rays / size)
+        inputs, rotation = centre(rays + self.noise * size * errors)
+        relative = (joints - joints[:, :, :1]).flatten(1, 2)
+        targets = (relative @ (rotation @ turn).mT).view_as(joints)
+        if confidence is not None:
+            inputs = self.drop(inputs, confidence)
         return self.flip(inputs, targets)
 
-    def view(self, seen: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
-        """World points (B, T, 17, 3), y up, into random cameras (x right, y down, z forward)."""
+    def windows(self) -> tuple[Tensor, Tensor]:
+        """Random pieces of the motions, seen (B, T, 17, 3) and joints (B, T, 17, 3).
+
+        A motion shorter than a window goes on with its last frame.
+        """
+        chosen = torch.multinomial(self.lengths.float(), self.batch, True, generator=self.generator)
+        length = self.lengths[chosen]
+        free = (length - self.frames).clamp(min=0)
+        start = (self.errors.uniform(self.batch) * (free + 1)).long().clamp(max=free)
+        steps = torch.arange(self.frames, device=self.device)
+        index = torch.minimum(start[:, None] + steps, length[:, None] - 1)
+        rows = self.offsets[chosen][:, None] + index
+        return self.seen[rows], self.joints[rows]
+
+    def view(self, joints: Tensor) -> tuple[Tensor, Tensor]:
+        """Random cameras (x right, y down, z forward) for world points (B, T, 17, 3), y up.
+
+        Returns rotations (B, 3, 3) and shifts (B, 3), metres, from the world to the camera.
+        """
         count = self.batch
         middle = joints[:, :, 0].mean(dim=1)
-        reach = (joints - middle[:, None, None]).norm(dim=-1).amax(dim=(1, 2))
-        yaw = self.uniform(0, 2 * np.pi, count)
-        steep = (torch.rand(count, generator=self.generator) < 0.25).float()
-        pitch = torch.deg2rad(5 + (6 + 14 * steep) * self.normal(count)).clamp(-0.6, 1.0)
-        roll = torch.deg2rad(2.0 * self.normal(count))
+        reach = (joints - middle[:, None, None]).square().sum(-1).amax(dim=(1, 2)).sqrt()
+        steep = (self.errors.uniform(count) < 0.25).float()
         away = torch.exp(self.uniform(np.log(1.0), np.log(6.0), count))
         distance = 1.2 * reach + 0.6 + away
-        zero = torch.zeros(count)
-        turn = roma.rotvec_to_rotmat(torch.stack([zero, yaw, zero], -1))
-        tilt = roma.rotvec_to_rotmat(torch.stack([pitch, zero, zero], -1))
-        tip = roma.rotvec_to_rotmat(torch.stack([zero, zero, roll], -1))
-        axes = torch.diag(torch.tensor([1.0, -1.0, -1.0]))  # y up, z back -> y down, z forward
+        vectors = torch.zeros(4, count, 3, device=self.device)
+        vectors[0, :, 1] = self.uniform(0, 2 * np.pi, count)  # round the person
+        pitch = torch.deg2rad(5 + (6 + 14 * steep) * self.normal(count))
+        vectors[1, :, 0] = pitch.clamp(-0.6, 1.0)
+        vectors[2, :, 2] = torch.deg2rad(2.0 * self.normal(count))
         # The person stands anywhere in the frame: the camera looks past them.
-        aside = (
-            torch.deg2rad(self.uniform(-32, 32, count)),
-            torch.deg2rad(self.uniform(-16, 16, count)),
-        )
-        past = roma.rotvec_to_rotmat(torch.stack([aside[1], aside[0], zero], -1))
+        vectors[3, :, 1] = torch.deg2rad(self.uniform(-32, 32, count))
+        vectors[3, :, 0] = torch.deg2rad(self.uniform(-16, 16, count))
+        turn, tilt, tip, past = roma.rotvec_to_rotmat(vectors)
+        # y up, z back -> y down, z forward
+        axes = torch.diag(torch.tensor([1.0, -1.0, -1.0], device=self.device))
         rotation = past @ tip @ axes @ tilt @ turn
-        offset = torch.stack([zero, zero, distance], -1)[..., None]
-        shift = (past @ offset)[..., 0]
+        ahead = past[..., 2] * distance[:, None]
+        return rotation, ahead - (rotation @ middle[..., None])[..., 0]
 
-        def into(points: Tensor) -> Tensor:
-            return (points - middle[:, None, None]) @ rotation[:, None].transpose(-1, -2) + shift[
-                :, None, None
-            ]
+    def detector_noise(self, clean: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Errors (B, T, 17, 2) for windows whose mean keypoint distance is 1, and confidence."""
+        return self.errors(clean, confident=self.channels == 3)
 
-        return into(seen), into(joints)
-
-    def detector_noise(self, clean: Tensor) -> Tensor:
-        """(B, T, 17, 2) in units of the person's mean keypoint distance (about a quarter of them).
-
-        A bias of each joint for the whole window, a slow drift, jitter, and bursts in which a limb
-        is lost (far off or frozen) or in which left and right are taken for each other.
-        """
-        count, frames = self.batch, self.frames
-        scale = NOISE[:, None] * self.uniform(0.4, 1.6, count, 1, 1, 1)
-        bias = 0.035 * self.normal(count, 1, 17, 2)
-        jitter = 0.02 * self.normal(count, frames, 17, 2)
-        slow = self.normal(count * 34, 1, frames // 6 + 2)
-        slow = torch.nn.functional.interpolate(slow, frames, mode="linear", align_corners=True)
-        slow = 0.045 * slow.view(count, 17, 2, frames).permute(0, 3, 1, 2)
-        noise = scale * (bias + jitter + slow)
-        unit = (clean - clean.mean(2, keepdim=True)).norm(dim=-1).mean()
-        for window in range(count):
-            draw = torch.rand(6, generator=self.generator).tolist()
-            if draw[0] < 0.4:
-                limb = LIMBS[int(draw[1] * len(LIMBS))]
-                start, span = int(draw[2] * frames), 2 + int(draw[3] * frames / 4)
-                part = slice(start, start + span)
-                if draw[4] < 0.5:  # somewhere else
-                    noise[window, part, limb] += 0.5 * self.normal(1, len(limb), 2)
-                else:  # frozen where it was
-                    frozen = clean[window, start, limb] - clean[window, part][:, limb]
-                    noise[window, part, limb] += frozen / unit
-            if draw[5] < 0.08:  # left taken for right: the legs, the arms or both
-                start, span = int(draw[1] * frames), 1 + int(draw[2] * frames / 6)
-                part = slice(start, start + span)
-                joints = [[1, 2, 3, 4, 5, 6], list(range(11, 17)), list(range(1, 17))][
-                    int(draw[3] * 3)
-                ]
-                swapped = clean[window, part][:, MIRROR] - clean[window, part]
-                noise[window, part, joints] += swapped[:, joints] / unit
-        return noise
+    def drop(self, inputs: Tensor, confidence: Tensor) -> Tensor:
+        """Inputs (B, T, 17, 3) with confidence (B, T, 17), which is 1 where there is no noise."""
+        confidence = 1 - min(self.noise, 1.0) * (1 - confidence)
+        missing = self.errors.uniform(*confidence.shape) < min(self.noise, 1.0) * self.dropped
+        inputs = torch.cat([inputs, confidence[..., None]], dim=-1)
+        return inputs.masked_fill(missing[..., None], 0.0)
 
     def flip(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Mirrors a random half of the windows."""
-        turned = torch.rand(self.batch, 1, 1, 1, generator=self.generator) < 0.5
-        sign = torch.tensor([-1.0, 1.0, 1.0])
-        inputs = torch.where(turned, inputs[:, :, MIRROR] * sign[:2], inputs)
-        return inputs, torch.where(turned, targets[:, :, MIRROR] * sign, targets)
+        turned = self.errors.uniform(len(inputs)) < 0.5
+        sign = torch.tensor([-1.0, 1.0, 1.0], device=self.device)
+        inputs[turned] = inputs[turned][:, :, self.mirror] * sign[: inputs.shape[-1]]
+        targets[turned] = targets[turned][:, :, self.mirror] * sign
+        return inputs, targets

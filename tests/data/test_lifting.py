@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from regressor.data import mocap
+from regressor.data.keypoint_noise import LIMBS, DetectorNoise
 from regressor.data.lifting import Motion17, Sampler, build_motions
+from regressor.errors import PosecastError
 from regressor.lifters.windows import MIRROR
 from regressor.smpl import load_body
 from tests.data import cmu
@@ -78,7 +80,8 @@ def test_without_noise_the_input_is_the_target_s_picture(motions):
 def test_no_noise_is_no_noise(motions):
     class Silent(Sampler):
         def detector_noise(self, clean):
-            return 0 * super().detector_noise(clean)
+            errors, confidence = super().detector_noise(clean)
+            return 0 * errors, confidence
 
     wanted, _ = Silent(motions, FRAMES, 8, 5, noise=1.0).draw()
     clean, _ = Sampler(motions, FRAMES, 8, 5, noise=0.0).draw()
@@ -100,6 +103,54 @@ def test_noise_is_as_large_as_a_detector_s(motions):
     sampler = Sampler(motions, 27, 64, 0)
     clean = torch.zeros(64, 27, 17, 2)
     clean[..., 0] = torch.linspace(-1, 1, 17)
-    noise = sampler.detector_noise(clean).norm(dim=-1)
+    noise = sampler.detector_noise(clean)[0].norm(dim=-1)
     assert 0.03 < noise.median() < 0.12
     assert noise.max() > 0.5  # bursts
+
+
+def test_confidence_tells_how_large_the_jitter_is(motions):
+    sampler = Sampler(motions, 27, 256, 0, channels=3)
+    clean = torch.zeros(256, 27, 17, 2)
+    errors, confidence = sampler.detector_noise(clean)
+    assert confidence.shape == (256, 27, 17) and 0 < confidence.min() < confidence.max() < 1
+    quick = errors.diff(dim=1).norm(dim=-1)
+    lower = torch.minimum(confidence[:, 1:], confidence[:, :-1])
+    parts = [quick[(low <= lower) & (lower < high)] for low, high in ((0.5, 0.8), (0.95, 1))]
+    assert parts[0].median() > 1.5 * parts[1].median()
+    plain = Sampler(motions, 27, 256, 0).detector_noise(clean)[0].diff(dim=1)
+    assert 0.8 < errors.diff(dim=1).square().mean() / plain.square().mean() < 1.25
+
+
+def test_with_confidence_some_joints_are_missing(motions):
+    inputs, _ = Sampler(motions, FRAMES, 64, 0, channels=3, dropped=0.1).draw()
+    assert inputs.shape == (64, FRAMES, 17, 3)
+    missing = inputs[..., 2] == 0
+    assert 0.08 < missing.float().mean() < 0.12
+    assert (inputs[missing] == 0).all() and (inputs[~missing][:, 2] > 0).all()
+    clean, _ = Sampler(motions, FRAMES, 64, 0, noise=0.0, channels=3, dropped=0.1).draw()
+    assert (clean[..., 2] == 1).all()
+
+
+def test_bursts_move_limbs_away_hold_them_and_exchange_them():
+    noise = DetectorNoise(torch.Generator().manual_seed(0))
+    clean = torch.arange(12.0)[:, None, None] + torch.arange(17.0)[:, None] / 100
+    clean = clean.expand(300, 12, 17, 2)  # everybody walks by 1 a frame
+    errors = torch.zeros(300, 12, 17, 2)
+    noise.lose_limbs(errors, clean, None)
+    touched = errors.abs().amax(dim=(2, 3)) > 0
+    assert 0.3 < touched.any(dim=1).float().mean() < 0.5
+    limbs = {tuple(j.nonzero()[:, 0].tolist()) for j in errors.abs().amax(dim=(1, 3)) > 0}
+    assert limbs - {()} == set(LIMBS)
+    still = (errors + clean).diff(dim=1).abs().amax(dim=-1) < 1e-5
+    assert still.any()  # frozen, where all others walk
+    errors = torch.zeros(300, 12, 17, 2)
+    noise.swap_sides(errors, clean)
+    moved = errors.abs().amax(dim=-1) > 0
+    assert 0.03 < moved.any(dim=2).any(dim=1).float().mean() < 0.15
+    seen = errors + clean
+    torch.testing.assert_close(seen[moved], clean[:, :, MIRROR][moved])
+
+
+def test_motions_too_short_for_any_window_are_told(motions):
+    with pytest.raises(PosecastError, match="half a window of 900 frames"):
+        Sampler(motions, 900, 4, 0)
