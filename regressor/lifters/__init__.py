@@ -32,6 +32,16 @@ _LIFTERS = {
         "Transformer that looks in turn at the joints of a frame and at a joint through time "
         "(CVPR 2022).",
     ),
+    "hot_mixste": (
+        "regressor.lifters.hourglass",
+        "HoTMixSTE",
+        "MixSTE that thinks about a third of the frames and answers for all (HoT, CVPR 2024).",
+    ),
+    "tpc_mixste": (
+        "regressor.lifters.hourglass",
+        "TPCMixSTE",
+        "MixSTE that ends with the frames that tell most about the middle one (HoT, CVPR 2024).",
+    ),
     "videopose3d": (
         "regressor.lifters.videopose3d",
         "VideoPose3D",
@@ -43,6 +53,17 @@ _LIFTERS = {
         "MotionBERT",
         "Two streams of a transformer, over joints and over time, that read the keypoints' "
         "confidence too (ICCV 2023).",
+    ),
+    "mhformer": (
+        "regressor.lifters.mhformer",
+        "MHFormer",
+        "Transformer that weighs three hypotheses of the pose of a window's middle frame "
+        "(CVPR 2022).",
+    ),
+    "gla_gcn": (
+        "regressor.lifters.gla_gcn",
+        "GLAGCN",
+        "Graph convolutions over joints and time, small, made for accurate keypoints (ICCV 2023).",
     ),
 }
 

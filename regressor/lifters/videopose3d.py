@@ -74,13 +74,11 @@ class VideoPose3D(nn.Module):
 
 def options_of(state: Mapping[str, Tensor]) -> dict[str, int]:
     """frames, joints, dim and channels of an authors' checkpoint, by its shapes."""
-    outputs, dim, _ = state["shrink.weight"].shape
-    _, inputs, first = state["expand_conv.weight"].shape
-    widths = [v.shape[2] for k, v in state.items() if k.startswith("layers_conv.")]
-    joints = outputs // 3
+    convs = [v for k, v in state.items() if k.startswith(("expand_conv.", "layers_conv."))]
+    joints = state["shrink.weight"].shape[0] // 3
     return {
-        "frames": first * prod(widths),
+        "frames": prod(conv.shape[2] for conv in convs),
         "joints": joints,
-        "dim": dim,
-        "channels": inputs // joints,
+        "dim": state["shrink.weight"].shape[1],
+        "channels": state["expand_conv.weight"].shape[1] // joints,
     }
