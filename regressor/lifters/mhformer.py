@@ -80,11 +80,18 @@ class MHFormer(nn.Module):
         centre = self.frames // 2
         return self.forward_kept(keypoints)[0][:, centre : centre + 1]
 
-    def forward_kept(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, J, 2) -> the poses of all frames (B, T, J, 3), and which these are (B, T)."""
+    def forward_kept(
+        self, keypoints: Tensor, keep: Tensor | None = None, noise: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(B, T, J, 2) -> the poses of all frames (B, T, J, 3), and which these are (B, T).
+
+        `keep` (B, f) asks for these frames alone. `noise` is for the networks that choose frames by
+        themselves, and changes nothing here.
+        """
         joints = self.merge(self.refine(self.hypotheses(keypoints)))
-        frames = torch.arange(self.frames, device=joints.device)
-        return joints, frames.expand(len(joints), -1)
+        if keep is None:
+            keep = torch.arange(self.frames, device=joints.device).expand(len(joints), -1)
+        return joints.take_along_dim(keep[..., None, None], dim=1), keep
 
     def hypotheses(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, 2) -> (B, T, 3 C): MHG, and the tokens of its three hypotheses."""

@@ -47,6 +47,15 @@ def test_the_answer_is_the_middle_frame(network, windows):
         np.testing.assert_allclose(network(windows), EXPECTED["output"][:, 13:14], atol=1e-5)
 
 
+def test_some_frames_alone_can_be_asked_for(network, windows):
+    keep = torch.tensor([[0, 13, 26], [5, 6, 13]])
+    with torch.no_grad():
+        poses, frames = network.forward_kept(windows, keep=keep)
+    expected = [EXPECTED["output"][sample, keep[sample]] for sample in (0, 1)]
+    np.testing.assert_allclose(poses, expected, atol=1e-5)
+    assert torch.equal(frames, keep)
+
+
 def test_parameter_count_of_the_published_network():
     with torch.device("meta"):
         assert count(lifters.create("mhformer")) == 31_516_125
