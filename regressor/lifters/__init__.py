@@ -40,7 +40,7 @@ _LIFTERS = {
     "tpc_mixste": (
         "regressor.lifters.hourglass",
         "TPCMixSTE",
-        "MixSTE that ends with the frames that tell most about the middle one (HoT, CVPR 2024).",
+        "MixSTE that ends with the frames that tell most, for the middle one (HoT, CVPR 2024).",
     ),
     "videopose3d": (
         "regressor.lifters.videopose3d",
@@ -54,11 +54,21 @@ _LIFTERS = {
         "Two streams of a transformer, over joints and over time, that read the keypoints' "
         "confidence too (ICCV 2023).",
     ),
+    "hot_motionbert": (
+        "regressor.lifters.hourglass_motionbert",
+        "HoTMotionBERT",
+        "MotionBERT that thinks about a third of the frames and answers for all (HoT, CVPR 2024).",
+    ),
     "mhformer": (
         "regressor.lifters.mhformer",
         "MHFormer",
         "Transformer that weighs three hypotheses of the pose of a window's middle frame "
         "(CVPR 2022).",
+    ),
+    "tpc_mhformer": (
+        "regressor.lifters.hourglass_mhformer",
+        "TPCMHFormer",
+        "MHFormer that ends with the third of the frames that tells most (HoT, CVPR 2024).",
     ),
     "gla_gcn": (
         "regressor.lifters.gla_gcn",
@@ -91,14 +101,17 @@ def shipped_weights(name: str) -> Path | None:
 
 def create(name: str, **options) -> "nn.Module":
     """A new network with random parameters; `options` are those of its class."""
-    module, class_name, _ = _entry(name)
-    network = getattr(importlib.import_module(module), class_name)
-    known = list(inspect.signature(network).parameters)
+    known = option_names(name)
     if unknown := [option for option in options if option not in known]:
         raise PosecastError(
             f"{name} has no option {unknown[0]}: its options are {', '.join(known)}."
         )
-    return network(**options)
+    return _class(name)(**options)
+
+
+def option_names(name: str) -> list[str]:
+    """What `create` takes besides the lifter's name."""
+    return list(inspect.signature(_class(name)).parameters)
 
 
 def options_of(name: str, state: Mapping[str, Any], source: str) -> dict[str, int]:
@@ -113,6 +126,11 @@ def options_of(name: str, state: Mapping[str, Any], source: str) -> dict[str, in
         raise FileFormatError(
             f"{source} is for another network than {name}: it has no parameter {error}."
         ) from error
+
+
+def _class(name: str) -> type["nn.Module"]:
+    module, class_name, _ = _entry(name)
+    return getattr(importlib.import_module(module), class_name)
 
 
 def _entry(name: str) -> tuple[str, str, str]:
