@@ -113,6 +113,7 @@ _TO_H36M17 = {
     "mediapipe33": {"pelvis": _HIPS, "spine": _TRUNK, "thorax": _SHOULDERS, "head_top": _CROWN},
     "coco17": {"pelvis": _HIPS, "spine": _TRUNK, "thorax": _SHOULDERS, "head_top": _CROWN_COCO},
     "halpe26": {"pelvis": _HIPS, "spine": _TRUNK, "thorax": _SHOULDERS},
+    "mpii16": {"spine": {"pelvis": 0.5, "thorax": 0.5}, "nose": {"neck": 1.0}},
 }
 
 
