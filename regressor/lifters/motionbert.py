@@ -2,7 +2,7 @@
 
 Two streams of blocks run beside each other: one looks at the joints of a frame and then at a joint
 through time, the other the other way round; at every level a softmax of two weights a token mixes
-them (section 3.2). What stands before the pose head, behind a tanh, is the paper's motion
+them. What stands before the pose head, behind a tanh, is the paper's motion
 representation.
 
 Parameter names are those of the authors' code, so that their checkpoints of 3D pose load strictly:
