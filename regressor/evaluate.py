@@ -5,6 +5,8 @@ python -m regressor.evaluate 3dpw 3DPW --smpl SMPL --checkpoint model_checkpoint
 python -m regressor.evaluate 3dpw 3DPW --smpl SMPL --motions estimates
 
 python -m regressor.evaluate people --checkpoint weights.safetensors --poses poses.npz
+
+python -m regressor.evaluate lifter --checkpoint A.safetensors B.safetensors --data cmu_motion.npz
 """
 
 if __name__ == "__main__":  # Ctrl-C is answered from here on, also while the rest is imported
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from regressor import command
-from regressor.evaluation.options import PeopleEvaluation, ThreeDpwEvaluation
+from regressor.evaluation.options import LifterEvaluation, PeopleEvaluation, ThreeDpwEvaluation
 from regressor.progress import Progress
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 Evaluation = (
     Annotated[ThreeDpwEvaluation, tyro.conf.subcommand("3dpw")]
     | Annotated[PeopleEvaluation, tyro.conf.subcommand("people")]
+    | Annotated[LifterEvaluation, tyro.conf.subcommand("lifter")]
 )
 
 

@@ -29,7 +29,8 @@ def n_mpjpe(predicted: ArrayLike, target: ArrayLike) -> float:
     predicted, target = _pair(predicted, target)
     over = (-2, -1)
     scale = (predicted * target).sum(over, keepdims=True)
-    scale /= np.square(predicted).sum(over, keepdims=True)
+    size = np.square(predicted).sum(over, keepdims=True)
+    scale /= np.where(size > 0, size, 1)  # where all joints are at 0, any scale is as good
     return mpjpe(scale * predicted, target)
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 import tyro
 
-from regressor import command, images
+from regressor import command, images, lifters
 
 Method = tyro.extras.literal_type_from_choices(images.spellings())
+Lifter = tyro.extras.literal_type_from_choices(lifters.names())
 
 
 @dataclass(kw_only=True)
@@ -71,3 +72,44 @@ class PeopleEvaluation(command.Reporting):
 
     def reads(self) -> Sequence[Path | None]:
         return [self.checkpoint, self.poses, self.body]
+
+
+@dataclass(kw_only=True)
+class LifterEvaluation(command.Reporting):
+    """Errors and costs of 2D-to-3D lifters, several beside each other."""
+
+    data: Path
+    """A data set that lifters are trained on, or motions (the CMU motion set): its held-out part
+    is used. Motions are seen by random cameras."""
+    checkpoint: tuple[Path, ...] = ()
+    """Weights, ours or authors'; all that are shipped, if not given."""
+    method: Lifter | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """The network of authors' files; ours know theirs."""
+    detections: str = "gt"
+    """Of a set with several kinds of keypoints: gt, or the name in data_2d_h36m_NAME.npz."""
+    noise: tuple[float, ...] | None = None
+    """For motions: sizes of the keypoints' errors, 0 for none, 1 for a detector's (0 1)."""
+    protocol: Literal["lifted", "published"] | None = None
+    """lifted: each frame once, as `estimate` lifts a video (the default for Human3.6M's 17 joints).
+    published: as the papers' tests, whose windows don't overlap and whose padding is scored."""
+    flip: bool = True
+    """Average with the mirrored person's joints."""
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    """Of lifted: auto takes bfloat16 where it helps, as `estimate` does."""
+    fps: float = 12.5
+    """Frames a second of motions, a divisor of 50."""
+    cameras: int = 2
+    """How many cameras see each motion."""
+    seed: int = 1
+    """Of cameras and errors."""
+    rounds: int = 3
+    """How often each network's time is taken; 0 takes none."""
+    plot: bool = True
+    """Draw the errors (needs matplotlib)."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("evaluation")
+    """The folder to write to."""
+    device: str = "auto"
+    """Where the networks run: auto, cpu, cuda."""
+
+    def reads(self) -> Sequence[Path | None]:
+        return [*self.checkpoint, self.data]

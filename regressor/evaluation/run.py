@@ -12,8 +12,9 @@ from regressor.data.threedpw import load_split
 from regressor.errors import PosecastError
 from regressor.evaluation import report
 from regressor.evaluation.bodies import REGRESSOR, Bodies
+from regressor.evaluation.lifters.command import evaluate_lifters
 from regressor.evaluation.motions import by_motions
-from regressor.evaluation.options import PeopleEvaluation, ThreeDpwEvaluation
+from regressor.evaluation.options import LifterEvaluation, PeopleEvaluation, ThreeDpwEvaluation
 from regressor.evaluation.people import evaluate_people
 from regressor.evaluation.pictures import draw_worst
 from regressor.evaluation.predictions import Prediction, by_network
@@ -160,3 +161,8 @@ def _write(options: ThreeDpwEvaluation, scores: Scores, protocol: dict[str, Any]
 @evaluate.register
 def _(options: PeopleEvaluation, progress: Progress) -> tuple[str, list[Path]]:
     return evaluate_people(options, progress)
+
+
+@evaluate.register
+def _(options: LifterEvaluation, progress: Progress) -> tuple[str, list[Path]]:
+    return evaluate_lifters(options, progress)

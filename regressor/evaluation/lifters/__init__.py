@@ -1,0 +1,1 @@
+"""Errors of 2D-to-3D lifters, several networks beside each other."""

@@ -1,0 +1,206 @@
+"""What lifters are judged on: sequences of a data set, or motions seen by random cameras.
+
+A motion is one sequence from its first frame to its last, seen by a camera that stands still. Its
+keypoints are what a detector would give, at the landmarks' own places ("clean") and with errors
+like a detector's; the camera's focal length is a guess, as it is for a video. All is drawn from
+fixed seeds: every network sees the same.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regressor.cameras import assumed_fov, intrinsics_from_fov
+from regressor.data import mocap
+from regressor.data.keypoint_noise import DetectorNoise
+from regressor.data.lifting import Motion17, Sampler, build_motions
+from regressor.data.sequences import LiftingSequence, LiftingSet, read_set
+from regressor.errors import PosecastError
+from regressor.smpl.body import load_body
+
+CMU = "cmu_motion.npz"
+NOISE_SEED = 50  # noise is drawn apart from cameras
+WIDTH, HEIGHT = 1920, 1080
+BODY_SEED = 1000  # the same bodies as those that `train lifter` checks on
+WRONG_FOCAL = 0.12  # standard deviation of the guess's logarithm, as in training
+# A detector's errors last as they do in the windows of the training: 27 frames at 12.5 a second.
+SPAN_S, FADE_S = 27 / 12.5, 0.5
+
+
+@dataclass
+class TestSet:
+    """Sequences in each condition; `groups` are what means are taken over, one a sequence."""
+
+    name: str
+    skeleton: str
+    root: int
+    grouped_by: str
+    groups: list[str]
+    conditions: dict[str, list[LiftingSequence]]
+    notes: dict[str, str]
+    keypoint_skeleton: str = "h36m17"
+    published_metres: float = 1.0  # what authors' networks of this set count in
+
+
+@dataclass(frozen=True)
+class View:
+    """How motions are seen: frames a second, cameras a motion, seed."""
+
+    fps: float = 12.5
+    cameras: int = 2
+    seed: int = 1
+
+
+def read_test_set(
+    path: Path, detections: str, noise: Sequence[float] | None, view: View
+) -> TestSet:
+    """The held-out part of the data at `path`. Raises PosecastError for what can't be judged."""
+    cmu = path / CMU if path.is_dir() else path
+    if _is_motion_set(cmu):
+        return _motion_set(cmu, (0.0, 1.0) if noise is None else noise, view)
+    found = read_set(path, "test", detections)
+    if found.motions:
+        names = [f"motion {number + 1}" for number in range(len(found.motions))]
+        subjects = ["all motions"] * len(names)
+        return _seen(
+            found.name, found.motions, names, subjects, (0.0, 1.0) if noise is None else noise, view
+        )
+    if noise is not None and list(noise) != [0]:
+        raise PosecastError(
+            "--noise is for motions, which random cameras see: choose this set's --detections."
+        )
+    return _with_cameras(found, detections)
+
+
+def _with_cameras(found: LiftingSet, detections: str) -> TestSet:
+    sequences = [one for one in found.sequences if one.valid is None or np.any(one.valid)]
+    sequences = [one for one in sequences if len(one)]
+    if not sequences:
+        raise PosecastError(f"{found.name} has no frame that counts, so there is nothing to score.")
+    if found.skeleton == "mpi_inf_3dhp17":
+        by, groups = "sequence", [one.name for one in sequences]
+    elif found.skeleton == "humaneva15":
+        by, groups = "subject and action", [f"{one.subject} {one.action}" for one in sequences]
+    else:
+        by, groups = "action", [one.action for one in sequences]
+    for one in sequences:
+        if one.intrinsics is None:
+            fov = assumed_fov(one.width, one.height)
+            one.intrinsics = intrinsics_from_fov(fov, one.width, one.height)
+    notes = {"keypoints": f"the set's {detections}"}
+    return TestSet(
+        found.name, found.skeleton, found.root, by, groups, {detections: sequences}, notes,
+        found.keypoint_skeleton, {"m": 1.0, "mm": 0.001}[found.unit],
+    )  # fmt: skip
+
+
+def _is_motion_set(file: Path) -> bool:
+    """Whether this is the CMU motion set, which knows its subjects."""
+    with suppress(OSError, EOFError, ValueError, BadZipFile):
+        if file.is_file() and file.suffix == ".npz":
+            with np.load(file, allow_pickle=False) as stored:
+                return "rotvec_d" in stored.files
+    return False
+
+
+def _motion_set(file: Path, noise: Sequence[float], view: View) -> TestSet:
+    clips = [clip for clip in mocap.load_clips(file) if clip.subject in mocap.HELD_OUT]
+    if not clips:
+        raise PosecastError(f"{file} has no motion of the subjects held out, {mocap.HELD_OUT}.")
+    motions = build_motions(clips, load_body(), 1, view.fps, BODY_SEED)
+    found = _seen(
+        "CMU motion set, subjects held out", motions, [clip.name for clip in clips],
+        [f"subject {clip.subject}" for clip in clips], noise, view,
+    )  # fmt: skip
+    found.grouped_by = "subject"
+    return found
+
+
+def _seen(
+    name: str,
+    motions: Sequence[Motion17],
+    names: Sequence[str],
+    groups: Sequence[str],
+    noise: Sequence[float],
+    view: View,
+) -> TestSet:
+    conditions: dict[str, list[LiftingSequence]] = {label(level): [] for level in noise}
+    for number, (motion, own) in enumerate(zip(motions, names, strict=True)):
+        for camera in range(view.cameras):
+            # Each clip and camera draws by itself, so that all of them stay as they are when
+            # another number of cameras is asked for.
+            seed = 10_000 * view.seed + 100 * number + camera
+            for level, one in zip(noise, see(motion, noise, view.fps, seed), strict=True):
+                one.name = f"{own}, camera {camera + 1}"
+                conditions[label(level)].append(one)
+    repeated = [group for group in groups for _ in range(view.cameras)]
+    notes = {
+        "keypoints": "landmarks of the default body, combined to 17 points as at run time; 'clean' "
+        "has them exactly, 'noisy' with a detector's errors (data.keypoint_noise), of whose sizes "
+        "any other number is a multiple",
+        "cameras": f"{view.cameras} a motion, standing still, seed {view.seed}; the focal length "
+        f"is a guess, off by {WRONG_FOCAL:.0%} (standard deviation), in all conditions",
+        "fps": f"{view.fps:g}",
+    }
+    return TestSet(name, "h36m17", 0, "motion", repeated, conditions, notes)
+
+
+def label(level: float) -> str:
+    """What a condition is called: "clean", "noisy", or by how many times noisier it is."""
+    return {0.0: "clean", 1.0: "noisy"}.get(float(level), f"noisy x {level:g}")
+
+
+def see(motion: Motion17, noise: Sequence[float], fps: float, seed: int) -> list[LiftingSequence]:
+    """A whole motion by one random camera, a sequence for each size of the detector's errors."""
+    frames = len(motion.seen)
+    sampler = Sampler([motion], frames, 1, seed)
+    turn, shift = sampler.view(motion.joints[None])
+    joints = motion.joints @ turn[0].mT + shift[0]
+    points = motion.seen @ turn[0].mT + shift[0]
+    rays = points[..., :2] / points[..., 2:] * torch.exp(WRONG_FOCAL * sampler.normal(1))
+    errors, confidence = _detector_errors(rays, fps, seed)
+    intrinsics = intrinsics_from_fov(assumed_fov(WIDTH, HEIGHT), WIDTH, HEIGHT)
+    seen = []
+    for level in noise:
+        pixels = (rays + level * errors) * intrinsics[0, 0] + torch.as_tensor(intrinsics[:2, 2])
+        sure = 1 - min(level, 1.0) * (1 - confidence)
+        keypoints = torch.cat([pixels, sure[..., None]], dim=-1).numpy().astype(np.float32)
+        seen.append(
+            LiftingSequence("", "", "", keypoints, joints.numpy(), fps, WIDTH, HEIGHT, intrinsics)
+        )
+    return seen
+
+
+def _detector_errors(rays: Tensor, fps: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Errors (T, 17, 2) of rays (T, 17, 2), as tangents, and confidence (T, 17).
+
+    The errors are drawn for pieces as long as the training's windows, each of which fades into the
+    next: independent errors, weighed by the roots of shares, keep their variance.
+    """
+    length, span, fade = len(rays), max(round(SPAN_S * fps), 2), max(round(FADE_S * fps), 1)
+    starts = torch.arange(0, max(length - fade, 1), max(span - fade, 1))
+    index = starts[:, None] + torch.arange(span)
+    pieces = rays[index.clamp(max=length - 1)]
+    size = (
+        (pieces - pieces.mean(2, keepdim=True)).norm(dim=-1).mean(dim=(1, 2))[:, None, None, None]
+    )
+    draw = DetectorNoise(torch.Generator().manual_seed(seed))
+    errors, confidence = draw(pieces / size, confident=True)
+    assert confidence is not None
+    share = torch.ones(len(starts), span)
+    rise = (torch.arange(fade) + 0.5) / fade
+    share[1:, :fade] = rise
+    share[:-1, span - fade :] = 1 - rise
+    inside = index < length
+    share, index = share[inside], index[inside]
+    whole = torch.zeros(length, 17, 2).index_add(
+        0, index, share.sqrt()[:, None, None] * (size * errors)[inside]
+    )
+    sure = torch.zeros(length, 17).index_add(0, index, share[:, None] * confidence[inside])
+    return whole, sure.clamp(0, 1)
