@@ -10,7 +10,8 @@ Gradients, 2024.)
 
 At an outline the surface bends away from the camera, and the sample next to it is nearer than the
 rim by as much as the place where its ray leaves the part again is farther. The mean of both moves
-as the rim does.
+as the rim does. Before the background it is the place where the ray leaves the last part: of two
+parts one behind the other, either may make the outline.
 """
 
 import torch

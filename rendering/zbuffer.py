@@ -6,6 +6,7 @@ smaller than a pixel or two, so there are few candidates and no loop over pixels
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 NOTHING = torch.iinfo(torch.int64).max
@@ -29,7 +30,8 @@ def layers(
 
     xy (B, V, 2) px, z (B, V) m, faces (F, 3); samples lie at the pixels' centres. Returns two
     packed layers (B, H, W), for `unpack`. Of a closed mesh the second is where the ray leaves the
-    part that it entered. Triangles that reach before `near` or behind `far` are left out.
+    part that it entered; beside samples that show nothing, where it leaves the last part.
+    Triangles that reach before `near` or behind `far` are left out.
     """
     count, pixels = len(faces), width * height
     used, corners, depths = triangles(xy, z, faces, near, far)
@@ -45,11 +47,22 @@ def layers(
     sample = torch.div(item, count, rounding_mode="floor")
     # Positive floats are ordered as their bits are.
     key = (depth.view(torch.int32).long() << 32) | (item - sample * count)
-    layer = (_area(corners) > 0).long()[triangle] * len(xy) + sample
+    away = (_area(corners) > 0).long()[triangle] * (len(xy) * pixels)
+    place = sample * pixels + y * width + x
     buffer = torch.full((2 * len(xy) * pixels,), NOTHING, device=xy.device)
-    buffer.scatter_reduce_(0, layer * pixels + y * width + x, key, "amin")
+    buffer.scatter_reduce_(0, away + place, key, "amin")
     one, other = buffer.view(2, len(xy), height, width)
-    return torch.minimum(one, other), torch.maximum(one, other)
+    seen, left = torch.minimum(one, other), torch.maximum(one, other)
+    at_outline = _outline(seen != NOTHING).flatten()[place].nonzero()[:, 0]
+    left.view(-1).scatter_reduce_(0, place[at_outline], key[at_outline], "amax", include_self=False)
+    return seen, left
+
+
+def _outline(covered: Tensor) -> Tensor:
+    """(B, H, W) which covered samples have one beside, above or below them that isn't."""
+    gap = ~F.pad(covered, (1, 1, 1, 1), value=True)
+    beside = gap[:, 1:-1, :-2] | gap[:, 1:-1, 2:]
+    return covered & (beside | gap[:, :-2, 1:-1] | gap[:, 2:, 1:-1])
 
 
 def triangles(xy: Tensor, z: Tensor, faces: Tensor, near: float, far: float) -> tuple[Tensor, ...]:

@@ -1,11 +1,17 @@
-"""Gradients of the hard rasteriser against finite differences of the hard raster itself.
+"""Gradients of the hard rasteriser against differences of the hard raster itself.
 
 A loss of a hard raster is a staircase in the pose, and against a sharp target it has kinks wherever
-the two outlines cross. So the targets are blurred over some pixels, the differences are taken over
-steps of about a quarter of a pixel of a finely sampled picture, and both sides are means over a few
-shifts by parts of a pixel. They are compared by kind (shift across, distance, turn, elbow, shape):
-the error has to be below a tenth of the component, or, where its parts cancel and noise is left, of
-half the largest of its kind over all directions of view.
+the two outlines cross. So the targets are blurred over some pixels. And the outline of a symmetric
+body seen from the side is the one of its two sides that reaches farther: it has a kink as the body
+turns, which no step is small enough for. So a loss's difference over a step of about half a pixel
+is compared with what it is for any function, kinks or none: the mean of the derivatives along the
+step. They are compared by kind (shift across, distance, turn, elbow, shape): the error has to be
+below a tenth of the component, or, where its parts cancel and noise is left, of a quarter of the
+largest of its kind over all directions of view.
+
+8 directions around and 3 heights took minutes, with differences of 8 samples a pixel's side: 7 of
+648 components were off by more than a tenth, at most 0.22. Three of the worst were drawn again with
+16: the differences went to the derivatives, to a tenth or less.
 """
 
 import pytest
@@ -18,11 +24,11 @@ from rendering.rasterize import rasterize
 from tests.rendering.bodies import BODY, FACES, POSE, before_camera, camera, turned
 
 SIZE = 112
-SAMPLES = 8  # a pixel's side
-SHIFTS = torch.tensor([[0.0, 0.0], [0.011, 0.004], [0.005, 0.014]])  # m; a pixel is 0.019
+SAMPLES, FINE = 8, 12  # a pixel's side, for derivatives and for differences
 BLUR_PX = 5
 KINDS = {"across": (0, 1), "distance": (2,), "turn": (3, 4, 5), "elbow": (6,), "shape": (7, 8)}
-STEPS = torch.tensor([0.005, 0.005, 0.25, 0.01, 0.01, 0.01, 0.02, 0.1, 0.1])
+STEPS = torch.tensor([0.01, 0.01, 0.5, 0.02, 0.02, 0.02, 0.04, 0.2, 0.2])  # a pixel is 0.019 m
+ALONG = (-1 / 3**0.5, 1 / 3**0.5)  # Gauss's points of a step from -1 to 1
 TARGET = torch.tensor([0.1, 0.08, 5.0, 0.15, 0.2, 0.15, 0.3, 2.0, -2.0])
 # Which label the triangles of SMPL's 24 joints have: DSR's classes, with legs and feet apart.
 LABELS = torch.tensor([3, 3, 3, 2, 3, 3, 2, 6, 7, 2, 6, 7, 1, 2, 2, 1, 4, 5, 4, 5, 4, 5, 4, 5])
@@ -59,29 +65,29 @@ def losses(drawn, target) -> torch.Tensor:
     return torch.stack([*ious, F.cross_entropy(drawn.values[:, 1:], blurred(labels))])
 
 
-def both_ways(view, start: torch.Tensor, target) -> torch.Tensor:
-    """(2, 3, 9) gradients at `start` (9,), and central differences."""
-    theta = start.clone().requires_grad_()
+def derivative(view, theta: torch.Tensor, direction: int, target) -> torch.Tensor:
+    """(3,) of the losses by theta[direction]."""
+    theta = theta.clone().requires_grad_()
     each = losses(draw(theta, view, SAMPLES), target)
-    automatic = [torch.autograd.grad(loss, theta, retain_graph=True)[0] for loss in each]
-    numeric = []
-    with torch.no_grad():
-        for step in torch.diag(STEPS):
-            up, down = (losses(draw(start + s, view, SAMPLES), target) for s in (step, -step))
-            numeric.append((up - down) / (2 * step.sum()))
-    return torch.stack([torch.stack(automatic), torch.stack(numeric, 1)])
+    grads = [torch.autograd.grad(loss, theta, retain_graph=True)[0] for loss in each]
+    return torch.stack(grads)[:, direction]
 
 
 def compare(directions) -> tuple[torch.Tensor, torch.Tensor]:
-    """(N, 3, 9) gradients and differences, of all losses, in each direction of view."""
-    found = []
+    """(N, 3, 9) mean derivatives along the steps, and differences, of all losses in each view."""
+    automatic, numeric = [], []
     for view in (turned(*direction) for direction in directions):
         with torch.no_grad():
             target = draw(TARGET, view, SAMPLES)
-        starts = F.pad(SHIFTS, (0, 7))
-        found.append(torch.stack([both_ways(view, start, target) for start in starts]).mean(0))
-    automatic, numeric = torch.stack(found).unbind(1)
-    return automatic, numeric
+            ends = [losses(draw(s, view, FINE), target) for s in torch.diag(STEPS)]
+            starts = [losses(draw(-s, view, FINE), target) for s in torch.diag(STEPS)]
+        numeric.append((torch.stack(ends, 1) - torch.stack(starts, 1)) / (2 * STEPS))
+        means = [
+            torch.stack([derivative(view, a * s, i, target) for a in ALONG]).mean(0)
+            for i, s in enumerate(torch.diag(STEPS))
+        ]
+        automatic.append(torch.stack(means, 1))
+    return torch.stack(automatic), torch.stack(numeric)
 
 
 def errors(automatic: torch.Tensor, numeric: torch.Tensor) -> torch.Tensor:
@@ -89,17 +95,13 @@ def errors(automatic: torch.Tensor, numeric: torch.Tensor) -> torch.Tensor:
     scale = numeric.abs()
     for columns in KINDS.values():
         largest = scale[..., columns].amax((0, 2), keepdim=True)
-        scale[..., columns] = scale[..., columns].maximum(0.5 * largest)
+        scale[..., columns] = scale[..., columns].maximum(0.25 * largest)
     return (automatic - numeric).abs() / scale
 
 
 def test_gradients_of_all_losses_by_pose_and_shape():
-    """Front, side with an arm over the trunk, and from above.
-
-    Not at a right angle: there a symmetric body's outline is the one of its two sides that reaches
-    farther, and has a kink as the body turns about the vertical.
-    """
-    automatic, numeric = compare([(0, 0), (75, 0), (330, 35)])
+    """Front, exactly side on with an arm over the trunk, from above, and from behind and below."""
+    automatic, numeric = compare([(0, 0), (90, 0), (330, 35), (225, -35)])
     wrong = (errors(automatic, numeric) > 0.1).nonzero().tolist()
     named = {tuple(i): (automatic[*i].item(), numeric[*i].item()) for i in wrong}
     assert named == {}
