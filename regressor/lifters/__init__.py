@@ -70,6 +70,12 @@ _LIFTERS = {
         "TPCMHFormer",
         "MHFormer that ends with the third of the frames that tells most (HoT, CVPR 2024).",
     ),
+    "convformer": (
+        "regressor.lifters.convformer",
+        "ConvFormer",
+        "Transformer with convolutions of several sizes for its queries, keys and values; few "
+        "parameters (2024).",
+    ),
     "gla_gcn": (
         "regressor.lifters.gla_gcn",
         "GLAGCN",

@@ -29,7 +29,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regressor.errors import PosecastError
-from regressor.lifters.shapes import check_keypoints, filter_widths
+from regressor.lifters.blocks import check_window
+from regressor.lifters.videopose3d import filter_widths
 from regressor.skeletons import H36M17_PARENTS
 
 Edges = Sequence[Sequence[int]]
@@ -109,7 +110,7 @@ class GLAGCN(nn.Module):
 
     def _features(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, 2) -> features of full length (B, C, T, J)."""
-        check_keypoints(keypoints, self.frames, self.joints, self.channels)
+        check_window(self, keypoints)
         x = keypoints.flatten(2).transpose(1, 2)  # (B, 2J, T), a joint's coordinates side by side
         x = self.data_bn(x) if self.input_norm else x
         x = x.unflatten(1, (self.joints, self.channels)).permute(0, 2, 3, 1)

@@ -13,7 +13,8 @@ from math import prod
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regressor.lifters.shapes import check_keypoints, filter_widths
+from regressor.errors import PosecastError
+from regressor.lifters.blocks import check_window
 
 
 class VideoPose3D(nn.Module):
@@ -49,7 +50,7 @@ class VideoPose3D(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T + n - 1, J, 2) -> (B, n, J, 3)."""
-        check_keypoints(keypoints, self.frames, self.joints, self.channels, longer=True)
+        check_window(self, keypoints[:, : self.frames])  # more frames than a window are welcome
         one_window = keypoints.shape[1] == self.frames
         x = keypoints.flatten(2).transpose(1, 2)  # (B, 2J, T)
         first, *others = self.widths
@@ -82,3 +83,19 @@ def options_of(state: Mapping[str, Tensor]) -> dict[str, int]:
         "dim": state["shrink.weight"].shape[1],
         "channels": state["expand_conv.weight"].shape[1] // joints,
     }
+
+
+def filter_widths(frames: int) -> list[int]:
+    """The prime factors of an odd number of frames, the small ones first."""
+    if frames < 3 or frames % 2 == 0:
+        raise PosecastError(
+            f"A window of {frames} frames can't be read by filters with a middle: choose an odd "
+            "number from 3 on, such as 27, 81 or 243."
+        )
+    widths, rest, factor = [], frames, 3
+    while rest > 1:
+        while rest % factor == 0:
+            widths.append(factor)
+            rest //= factor
+        factor += 2
+    return widths

@@ -84,8 +84,7 @@ def test_the_graph_is_the_published_constant(network):
     ],
 )
 def test_parameter_counts_of_the_published_code(options, expected):
-    with torch.device("meta"):
-        assert count(lifters.create("gla_gcn", **options)) == expected
+    assert count(lifters.create("gla_gcn", **options)) == expected
 
 
 @pytest.mark.parametrize(
@@ -178,7 +177,7 @@ def test_wrong_options_are_answered_in_a_sentence(options, words):
 
 
 def test_wrong_input_is_answered_in_a_sentence(network):
-    with pytest.raises(PosecastError, match=r"\(batch, 27, 17, 2\).* \(1, 81, 17, 2\)"):
+    with pytest.raises(PosecastError, match="27 frames and 17 joints, not of 81 and 17"):
         network(torch.zeros(1, 81, 17, 2))
     with pytest.raises(PosecastError, match="no global branch"):
         network.forward_both(torch.zeros(1, 27, 17, 2))
