@@ -12,6 +12,9 @@ from regressor.lifters.windows import LifterInput
 if TYPE_CHECKING:
     from torch import nn
 
+# Published weights saw Human3.6M's films, MotionBERT's the detector's confidence as well.
+AUTHORS_INPUT = LifterInput("screen", 50.0, confidence=True)
+
 
 def device_of(name: str) -> str:
     """A device that is there; "auto" is the GPU where there is one. Raises PosecastError."""
@@ -45,5 +48,9 @@ def load_lifter(
                 f"{file} doesn't say what keypoints its network was trained on: give a lifter that "
                 "`regressor.train` made."
             )
-        return network.to(device), LifterInput(card["coordinates"], card["fps"])
-    return checkpoints.load_authors(method, file).to(device), LifterInput("screen", 50.0)
+        return network.to(device), _expected(card)
+    return checkpoints.load_authors(method, file).to(device), AUTHORS_INPUT
+
+
+def _expected(card: dict) -> LifterInput:
+    return LifterInput(card["coordinates"], card["fps"], bool(card.get("confidence", False)))

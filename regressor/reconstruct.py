@@ -29,9 +29,11 @@ def lift_and_fit(
     network, expects = lifter
     with stages.time("lift"):
         progress.update("lift", 0, 1)
-        points = to_h36m17(track.skeleton) @ track.keypoints
+        combine = to_h36m17(track.skeleton)
+        points = combine @ track.keypoints
+        sure = track.confidence @ (np.abs(combine) / np.abs(combine).sum(1, keepdims=True)).T
         picture = Picture(camera.intrinsics, detections.width)
-        lifted = lift(network, expects, points, track.times, picture)
+        lifted = lift(network, expects, points, track.times, picture, confidence=sure)
         progress.update("lift", 1, 1)
     with stages.time("fit"):
         return fit(

@@ -6,6 +6,10 @@ its own kind:
 - "screen": the whole picture, x in -1..1 (what the published weights were trained on);
 - "centred": a virtual camera is turned onto the person and zoomed, once a window. Where in the
   frame the person is, and how large, then changes nothing; the result is turned back.
+
+What a window gives is the network's `answers`: "window", all its frames; "centre", its middle frame
+(number `frames // 2`); "valid", a convolution without padding, as many frames as it is longer than
+`frames - 1`. `inference.py` runs the windows of all three in batches, `plain.py` one by one.
 """
 
 from dataclasses import dataclass
@@ -14,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from regressor.lifters import inference, plain
 from regressor.skeletons import mirror
 
 MIRROR = mirror("h36m17")
@@ -21,10 +26,13 @@ MIRROR = mirror("h36m17")
 
 @dataclass(frozen=True)
 class LifterInput:
-    """What a lifter's weights expect: coordinates ("screen" or "centred") and frames a second."""
+    """What a lifter's weights expect: coordinates ("screen" or "centred"), frames a second, and
+    whether they were trained with a detector's confidence (else a third channel is all ones).
+    """
 
     coordinates: str = "screen"
     fps: float = 50.0
+    confidence: bool = False
 
 
 def to_rays(keypoints: Tensor, intrinsics: Tensor) -> Tensor:
@@ -73,27 +81,6 @@ def resample(values: np.ndarray, times: np.ndarray, at: np.ndarray) -> np.ndarra
     return (values[right - 1] * (1 - share) + values[right] * share).astype(values.dtype)
 
 
-def window_starts(length: int, window: int) -> list[int]:
-    """Starts of half-overlapping windows that cover `length` frames (the last ends with them)."""
-    last = max(length - window, 0)
-    return sorted({*range(0, last, max(window // 2, 1)), last})
-
-
-def run_windows(network: nn.Module, windows: Tensor, flip: bool = True, batch: int = 32) -> Tensor:
-    """Windows (N, T, 17, 2) to joints (N, T, 17, 3); `flip` averages with the mirrored window's."""
-    device = next(network.parameters()).device
-    sign = torch.tensor([-1.0, 1.0, 1.0], device=device)
-    results = []
-    for part in windows.to(device).split(batch):
-        if not flip:
-            results.append(network(part))
-            continue
-        mirrored = part[:, :, MIRROR] * sign[:2]
-        straight, back = network(torch.cat([part, mirrored])).chunk(2)
-        results.append(0.5 * (straight + back[:, :, MIRROR] * sign))
-    return torch.cat(results).cpu()
-
-
 @dataclass(frozen=True)
 class Picture:
     """The camera of the keypoints: intrinsics (3, 3) and the picture's width, in pixels."""
@@ -102,34 +89,19 @@ class Picture:
     width: int
 
     def prepare(self, windows: Tensor, coordinates: str) -> tuple[Tensor, Tensor]:
-        """Windows (N, T, 17, 2) in pixels to a lifter's coordinates, and what turned the camera."""
-        camera = torch.as_tensor(self.intrinsics, dtype=torch.float32)
+        """Windows (N, T, 17, 2 or 3) in pixels to a lifter's coordinates, and what turned the
+        camera.
+
+        A third channel, the confidence, stays as it is.
+        """
+        keypoints, confidence = windows[..., :2], windows[..., 2:]
+        camera = torch.as_tensor(self.intrinsics).to(windows)
         if coordinates == "centred":
-            return centre(to_rays(windows, camera))
-        return (windows - camera[:2, 2]) * (2.0 / self.width), torch.eye(3).expand(
-            len(windows), 3, 3
-        )
-
-
-def lift_even(
-    network: nn.Module, coordinates: str, keypoints: Tensor, picture: Picture, flip: bool
-) -> Tensor:
-    """Keypoints (T, 17, 2) in pixels at the lifter's own rate to joints (T, 17, 3)."""
-    window, length = int(network.frames), len(keypoints)  # type: ignore[arg-type]
-    before = max(window - length, 0) // 2
-    index = (torch.arange(max(length, window)) - before).clamp(0, length - 1)
-    starts = window_starts(len(index), window)
-    windows = torch.stack([keypoints[index[s : s + window]] for s in starts])
-    inputs, rotation = picture.prepare(windows, coordinates)
-    joints = run_windows(network, inputs, flip)
-    joints = (joints - joints[:, :, :1]) @ rotation[:, None]  # rows by R: back into the true camera
-    # A triangle of weights: a frame is seen best from the middle of its window.
-    ramp = torch.minimum(torch.arange(1, window + 1), torch.arange(window, 0, -1)).float()
-    total, weight = torch.zeros(len(index), 17, 3), torch.zeros(len(index), 1, 1)
-    for start, result in zip(starts, joints, strict=True):
-        total[start : start + window] += ramp[:, None, None] * result
-        weight[start : start + window] += ramp[:, None, None]
-    return (total / weight)[before : before + length]
+            keypoints, rotation = centre(to_rays(keypoints, camera))
+        else:
+            keypoints = (keypoints - camera[:2, 2]) * (2.0 / self.width)
+            rotation = torch.eye(3).to(windows).expand(len(windows), 3, 3)
+        return torch.cat([keypoints, confidence], -1), rotation
 
 
 @torch.inference_mode()
@@ -140,15 +112,29 @@ def lift(
     times: np.ndarray,
     picture: Picture,
     flip: bool = True,
+    *,
+    confidence: np.ndarray | None = None,
+    overlap: bool = True,
+    precision: inference.Precision = "auto",
+    one_by_one: bool = False,
 ) -> np.ndarray:
     """Keypoints (T, 17, 2) in pixels at times (T,) seconds to joints (T, 17, 3).
 
     The joints are in metres, relative to the pelvis, in the camera's axes (x right, y down, z
-    forward). Windows overlap by half and are blended; a track shorter than a window is extended by
-    its first and last frames. A video with more frames a second than the lifter saw is taken as
-    several slower ones between each other, so that none of its frames is left out. The track must
-    not contain a cut.
+    forward). Where the network answers for whole windows, they overlap by half and are blended, or
+    (`overlap=False`) follow each other as in most papers; a track's first and last frames are
+    repeated as far as the network sees. A video with more frames a second than the lifter saw is
+    taken as several slower ones between each other, so that none of its frames is left out. The
+    track must not contain a cut.
+
+    flip: average with what the mirrored person gets. confidence (T, 17) in 0 … 1: a detector's, for
+    networks that were trained with one. precision: see `inference.in_half`. one_by_one: the plain
+    path of `plain.py`, in float32.
     """
+    if network.channels == 3:
+        if confidence is None or not expects.confidence:
+            confidence = np.ones(keypoints.shape[:2])
+        keypoints = np.concatenate([keypoints, confidence[..., None]], axis=-1)
     length = len(times)
     rate = (length - 1) / (times[-1] - times[0]) if length > 1 else expects.fps
     phases = max(1, round(rate / expects.fps))
@@ -158,6 +144,12 @@ def lift(
     even = torch.as_tensor(resample(keypoints.astype(np.float32), times, grid))
     joints = torch.empty(count, 17, 3)
     for phase in range(min(phases, count)):
-        part = even[phase::phases]
-        joints[phase::phases] = lift_even(network, expects.coordinates, part, picture, flip)
+        seen = even[phase::phases]
+        if one_by_one:
+            part = plain.lift_even(network, expects.coordinates, seen, picture, flip, overlap)
+        else:
+            part = inference.lift_even(
+                network, expects.coordinates, seen, picture, flip, overlap, precision
+            )
+        joints[phase::phases] = part
     return resample(joints.numpy(), grid, times)

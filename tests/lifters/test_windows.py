@@ -13,9 +13,6 @@ from regressor.lifters.windows import (
     centre,
     lift,
     resample,
-    run_windows,
-    to_rays,
-    window_starts,
 )
 
 FRAMES = 9
@@ -33,7 +30,7 @@ def network():
 class Flat(nn.Module):
     """A lifter that answers what it is shown, one metre a unit, without depth."""
 
-    frames = FRAMES
+    frames, channels, answers = FRAMES, 2, "window"
 
     def __init__(self):
         super().__init__()
@@ -52,45 +49,14 @@ def keypoints(frames, seed=0):
     return (pose + 20 * swing).astype(np.float32)
 
 
-def plain(network, expects, points):
-    """`lift` at the lifter's own frame rate, one window after the other."""
-    length = len(points)
-    before = max(FRAMES - length, 0) // 2
-    index = np.clip(np.arange(max(length, FRAMES)) - before, 0, length - 1)
-    total, weight = np.zeros((len(index), 17, 3)), np.zeros((len(index), 1, 1))
-    ramp = np.minimum(np.arange(1, FRAMES + 1), np.arange(FRAMES, 0, -1))[:, None, None]
-    for start in window_starts(len(index), FRAMES):
-        part = torch.as_tensor(points[index[start : start + FRAMES]])[None]
-        if expects.coordinates == "centred":
-            window, rotation = centre(to_rays(part, torch.as_tensor(INTRINSICS).float()))
-        else:
-            window = (part - torch.tensor([480.0, 270.0])) * (2 / WIDTH)
-            rotation = torch.eye(3)[None]
-        with torch.inference_mode():
-            straight = network(window)
-            flipped = network(window[:, :, MIRROR] * torch.tensor([-1.0, 1.0]))
-        flipped = flipped[:, :, MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
-        joints = 0.5 * (straight + flipped)
-        joints = (joints - joints[:, :, :1]) @ rotation[0]
-        total[start : start + FRAMES] += ramp * joints[0].numpy()
-        weight[start : start + FRAMES] += ramp
-    return (total / weight)[before : before + length]
-
-
 @pytest.mark.parametrize("coordinates", ["screen", "centred"])
 @pytest.mark.parametrize("frames", [1, 2, FRAMES - 1, FRAMES, FRAMES + 1, 10 * FRAMES])
-def test_batched_windows_are_a_plain_loop(network, coordinates, frames):
+def test_batched_windows_are_one_after_the_other(network, coordinates, frames):
     expects, points = LifterInput(coordinates, 25.0), keypoints(frames)
-    joints = lift(network, expects, points, np.arange(frames) / 25, PICTURE)
+    given = network, expects, points, np.arange(frames) / 25, PICTURE
+    joints = lift(*given)
     assert joints.shape == (frames, 17, 3) and np.isfinite(joints).all()
-    np.testing.assert_allclose(joints, plain(network, expects, points), atol=2e-5)
-
-
-def test_small_batches_give_the_same(network):
-    windows = torch.randn(7, FRAMES, 17, 2, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        whole, parts = run_windows(network, windows), run_windows(network, windows, batch=2)
-    torch.testing.assert_close(whole, parts, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(joints, lift(*given, one_by_one=True), atol=2e-5)
 
 
 def test_a_mirrored_person_gets_mirrored_joints(network):
@@ -101,15 +67,6 @@ def test_a_mirrored_person_gets_mirrored_joints(network):
     one = lift(network, expects, points, times, PICTURE)
     other = lift(network, expects, mirrored, times, PICTURE)
     np.testing.assert_allclose(other[:, MIRROR] * [-1, 1, 1], one, atol=2e-5)
-
-
-@pytest.mark.parametrize("length", [1, 8, 9, 10, 14, 90, 91])
-def test_windows_cover_everything(length):
-    starts = window_starts(length, FRAMES)
-    covered = {s + i for s in starts for i in range(FRAMES)}
-    assert covered >= set(range(length)) and starts[0] == 0
-    assert max(covered) + 1 == max(length, FRAMES)
-    assert all(b - a <= FRAMES // 2 for a, b in zip(starts, starts[1:], strict=False))
 
 
 def body_points(rotation=None):
