@@ -87,6 +87,9 @@ class LifterEvaluation(command.Reporting):
     """The network of authors' files; ours know theirs."""
     detections: str = "gt"
     """Of a set with several kinds of keypoints: gt, or the name in data_2d_h36m_NAME.npz."""
+    as_h36m: bool = False
+    """Rearrange detections on COCO's or MPII's joints into Human3.6M's 17, for networks that read
+    those."""
     noise: tuple[float, ...] | None = None
     """For motions: sizes of the keypoints' errors, 0 for none, 1 for a detector's (0 1)."""
     protocol: Literal["lifted", "published"] | None = None

@@ -106,7 +106,7 @@ class Echo(nn.Module):
 def echo(answers="window", method="mixste", metres: float | None = 1.0):
     network = Echo(answers)
     expects = LifterInput("screen", 50.0)
-    return Candidate("echo", Path("echo"), method, network, expects, None, metres, {})
+    return Candidate("echo", Path("echo"), method, network, expects, metres=metres)
 
 
 def numbered(length):
@@ -246,7 +246,7 @@ def save(folder, name, method="ktpformer", **card):
         options = {"frames": 9, "dim": 16}
     torch.manual_seed(len(name))
     network = lifters.create(method, **options)
-    card = {"coordinates": "centred", "fps": 12.5, **card}
+    card = {"coordinates": "centred", "fps": 12.5, "held_out": "2, 7, 17, 55, 127", **card}
     checkpoints.save(
         network, folder / f"{name}.safetensors", name=method, options=options, card=card
     )
@@ -301,6 +301,92 @@ def test_a_convolution_s_frame_costs_less_than_its_window():
     first, hidden, last = 34 * 3 * 8, 2 * (8 * 8 * 3 + 8 * 8), 8 * 51
     assert found.multiply_adds_frame == first + hidden + last
     assert found.multiply_adds_window > found.multiply_adds_frame
+
+
+def authors_file(folder):
+    """KTPFormer as its authors save it."""
+    network = lifters.create("ktpformer", **{**SMALL, "heads": 8})
+    state = {f"module.{name}": value for name, value in network.state_dict().items()}
+    torch.save({"epoch": 1, "model_pos": state}, folder / "authors.bin")
+    return folder / "authors.bin"
+
+
+def test_authors_weights_on_mpi_inf_3dhp(tmp_path):
+    rng = np.random.default_rng(0)
+    sequences = {
+        name: {
+            "data_2d": rng.uniform(0, 2048, (frames, 17, 2)),
+            "data_3d": rng.uniform(-500, 500, (frames, 17, 3)) + [0, 0, 4000],
+            "valid": np.arange(frames) % 3 > 0,
+        }
+        for name, frames in (("TS1", 21), ("TS5", 12))
+    }
+    np.savez(tmp_path / "data_test_3dhp.npz", data=np.array(sequences, dtype=object))
+    options = LifterEvaluation(
+        data=tmp_path, checkpoint=(authors_file(tmp_path),), method="ktpformer", rounds=0,
+        output=tmp_path / "out", device="cpu", plot=False,
+    )  # fmt: skip
+    message, paths = evaluate(options, Progress("none"))
+    assert "published" in message and "mean of sequences" in message
+    found = json.loads(paths[0].read_text())["networks"]["authors"]["conditions"]["gt"]
+    assert [found[name]["frames"] for name in ("TS1", "TS5", "all frames")] == [14, 8, 22]
+    assert found["TS1"]["joints_mpjpe_mm"]["pelvis"] == 0
+    # Untrained, in millimetres, it says next to nothing: the error is as far as the joints are.
+    target = sequences["TS1"]["data_3d"] - sequences["TS1"]["data_3d"][:, 14:15]
+    reach = np.linalg.norm(target, axis=-1)[sequences["TS1"]["valid"]].mean()
+    assert found["TS1"]["mpjpe_mm"] == pytest.approx(reach, abs=5)
+    refused(
+        "can't be lifted", data=tmp_path, checkpoint=(tmp_path / "authors.bin",),
+        method="ktpformer", protocol="lifted", output=tmp_path / "out", device="cpu",
+    )  # fmt: skip
+    refused(
+        "--noise is for motions", data=tmp_path, checkpoint=(tmp_path / "authors.bin",),
+        method="ktpformer", noise=(0.0, 1.0), output=tmp_path / "out", device="cpu",
+    )  # fmt: skip
+    sequences["TS1"]["valid"][:] = sequences["TS5"]["valid"][:] = False
+    np.savez(tmp_path / "data_test_3dhp.npz", data=np.array(sequences, dtype=object))
+    refused(
+        "no frame that counts", data=tmp_path, checkpoint=(tmp_path / "authors.bin",),
+        method="ktpformer", output=tmp_path / "out", device="cpu",
+    )  # fmt: skip
+
+
+def test_human36m_by_action_and_from_coco(tmp_path):
+    rng = np.random.default_rng(0)
+    motion = rng.uniform(-0.5, 0.5, (12, 32, 3)).astype(np.float32) + [0, 0, 1]
+    actions = {"Walking 1": motion, "Walking": motion[:6], "Eating": motion}
+    world = {"S9": actions, "S11": {"Eating": motion}}
+    np.savez(tmp_path / "data_3d_h36m.npz", positions_3d=np.array(world, dtype=object))
+    seen = {
+        subject: {name: [rng.uniform(0, 1000, (12, 17, 2))] * 4 for name in actions}
+        for subject in world
+    }
+    np.savez(
+        tmp_path / "data_2d_h36m_detectron_pt_coco.npz",
+        positions_2d=np.array(seen, dtype=object),
+        metadata=np.array(
+            {"num_joints": 17, "layout_name": "coco",
+             "keypoints_symmetry": [[*range(1, 17, 2)], [*range(2, 17, 2)]]}, dtype=object
+        ),
+    )  # fmt: skip
+    mine = save(tmp_path, "mine", coordinates="screen", fps=50.0)
+    options = {
+        "data": tmp_path, "checkpoint": (mine,), "rounds": 0, "output": tmp_path / "out",
+        "device": "cpu", "plot": False,
+    }  # fmt: skip
+    message, paths = evaluate(LifterEvaluation(**options), Progress("none"))
+    found = json.loads(paths[0].read_text())["networks"]["mine"]["conditions"]["gt"]
+    names = ["mean of actions", "all frames", "Eating", "Walking"]
+    assert list(found) == names
+    assert [found[name]["frames"] for name in names] == [168, 168, 96, 72]
+    detected = {**options, "detections": "detectron_pt_coco"}
+    refused("--as-h36m rearranges", **detected)
+    message, paths = evaluate(LifterEvaluation(**detected, as_h36m=True), Progress("none"))
+    assert "lifted" in message
+    other = json.loads(paths[0].read_text())["networks"]["mine"]["conditions"]
+    assert list(other) == ["detectron_pt_coco"]
+    message, _ = evaluate(LifterEvaluation(**options, protocol="published"), Progress("none"))
+    assert "published" in message
 
 
 def refused(sentence, **options):

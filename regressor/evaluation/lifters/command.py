@@ -1,5 +1,6 @@
 """`evaluate lifter`: several networks on one set, from options to files."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from regressor.command import check_output
-from regressor.data.mocap import FPS
+from regressor.data import mocap
 from regressor.data.sequences import LiftingSequence
 from regressor.errors import PosecastError
 from regressor.evaluation.lifters import costs, report
@@ -32,7 +33,7 @@ def evaluate_lifters(options: LifterEvaluation, progress: Progress) -> tuple[str
     _check(options)
     candidates = load_candidates(options.checkpoint, options.method, options.device)
     view = View(options.fps, options.cameras, options.seed)
-    found = read_test_set(options.data, options.detections, options.noise, view)
+    found = read_test_set(options.data, options.detections, options.noise, view, options.as_h36m)
     for candidate in candidates:
         check(candidate, found)
     protocol = options.protocol or default_protocol(found)
@@ -54,17 +55,18 @@ def evaluate_lifters(options: LifterEvaluation, progress: Progress) -> tuple[str
         taken = _times(candidates, found, protocol, options)
         for row in rows:
             row.costs.ms_frame = round(taken[row.label], 4)
-    comparison = report.Comparison(
-        rows, found.skeleton, found.grouped_by, describe(options, found, protocol)
-    )
-    return _told(comparison, found), _write(options, comparison, found)
+    remarks = [sentence for one in candidates for sentence in _remarks(one, found)]
+    described = describe(options, found, protocol) | {"remarks": remarks}
+    comparison = report.Comparison(rows, found.skeleton, found.grouped_by, described)
+    told = "\n".join([_told(comparison, found), *remarks])
+    return told, _write(options, comparison, found)
 
 
 def _check(options: LifterEvaluation) -> None:
     check_output(options.output / "scores.json", ".json", "a file of scores")
     if not 1 <= options.cameras <= 50 or options.rounds < 0 or options.seed < 0:
         raise PosecastError("--cameras has to be 1 to 50; --rounds and --seed not below 0.")
-    if not (1 <= options.fps <= FPS and (FPS / options.fps).is_integer()):
+    if not (1 <= options.fps <= mocap.FPS and (mocap.FPS / options.fps).is_integer()):
         raise PosecastError(f"--fps {options.fps:g} is no divisor of 50, motions' frame rate.")
     if options.noise is not None and (
         not options.noise or not all(0 <= level <= 100 for level in options.noise)
@@ -76,7 +78,7 @@ def _check(options: LifterEvaluation) -> None:
 
 def _about(one: Candidate) -> dict[str, Any]:
     return {
-        "file": str(one.file),
+        "file": one.file.name,
         "method": one.method,
         "frames": int(one.network.frames),  # type: ignore[arg-type]
         "answers": one.network.answers,
@@ -84,6 +86,21 @@ def _about(one: Candidate) -> dict[str, Any]:
         "fps": one.expects.fps,
         "card": one.card,
     }
+
+
+def _remarks(one: Candidate, found: TestSet) -> list[str]:
+    """What makes its numbers others than they look."""
+    if not one.card and one.method.endswith("motionbert"):
+        return [
+            f"{one.label} answers in the scale of its crop, not in metres: only its P-MPJPE can be "
+            "compared."
+        ]
+    held = f"{one.card.get('held_out', '')}{one.card.get('held_out_subjects', '')}"
+    if found.grouped_by == "subject" and not all(
+        str(subject) in re.findall(r"\d+", held) for subject in mocap.HELD_OUT
+    ):
+        return [f"{one.label} may have seen these subjects in training: its card doesn't deny it."]
+    return []
 
 
 def _judge(
@@ -137,7 +154,7 @@ def describe(options: LifterEvaluation, found: TestSet, protocol: Protocol) -> d
     }
     return {
         "set": found.name,
-        "data": str(options.data),
+        "data": options.data.name,
         "protocol": lifted["protocol" if protocol == "lifted" else "published"],
         "skeleton": found.skeleton,
         "grouped_by": found.grouped_by,

@@ -1,6 +1,6 @@
 """A sequence's joints by a lifter: as a user gets them, or as the papers' own tests score them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from regressor import checkpoints, lifters
 from regressor.cameras import assumed_fov, intrinsics_from_fov
+from regressor.data.keypoint_formats import to_h36m
 from regressor.data.sequences import LiftingSequence
 from regressor.errors import FileFormatError, PosecastError
 from regressor.evaluation.lifters.seen import TestSet
 from regressor.lifters import inference
 from regressor.lifters.windows import LifterInput, Picture, lift
 from regressor.lifting import load_lifter
-from regressor.skeletons import JOINTS, mirror
+from regressor.skeletons import JOINTS, confidence_to_h36m17, mirror, to_h36m17
 
 Protocol = Literal["lifted", "published"]
 # Whose tests put the recording into the middle of its windows, and set the predicted root to 0.
@@ -27,16 +28,17 @@ _BATCH_FRAMES = 4096
 
 @dataclass
 class Candidate:
-    """A network to be judged; `metres` is what its numbers are multiplied by."""
+    """A network to be judged."""
 
     label: str
     file: Path
     method: str
     network: nn.Module
     expects: LifterInput
-    skeleton: str | None
-    metres: float | None
-    card: dict
+    skeleton: str | None = None  # None: unknown, as in authors' files
+    keypoint_skeleton: str | None = None
+    metres: float | None = None  # what its numbers are multiplied by; None: as authors have it
+    card: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -82,28 +84,35 @@ def _load(file: Path, method: str | None, device: str) -> Candidate:
         )
     assert name is not None
     network, expects = load_lifter(name, file, device)
-    own = bool(card)
-    return Candidate(
-        file.stem, file, name, network, expects,
-        card.get("skeleton", "h36m17") if own else None, 1.0 if own else None, card,
-    )  # fmt: skip
+    found = Candidate(file.stem, file, name, network, expects, card=card)
+    if card:
+        found.metres = 1.0
+        found.skeleton = card.get("skeleton", "h36m17")
+        found.keypoint_skeleton = card.get("keypoint_skeleton", found.skeleton)
+    return found
 
 
 def check(candidate: Candidate, found: TestSet) -> None:
     """Raises PosecastError where the network knows another skeleton than the set."""
-    joints, wanted = int(candidate.network.joints), len(JOINTS[found.keypoint_skeleton])  # type: ignore[arg-type]
-    other = candidate.skeleton not in (None, found.skeleton)
-    if joints != wanted or other:
-        known = candidate.skeleton if other else f"{joints} keypoints"
-        raise PosecastError(
-            f"{candidate.file} is for another skeleton: it knows {known}, and {found.name} has "
-            f"{found.skeleton if other else f'{wanted} keypoints ({found.keypoint_skeleton})'}."
-        )
+    joints, wanted = int(candidate.network.joints), len(JOINTS[found.shown_skeleton])  # type: ignore[arg-type]
+    if joints != wanted:
+        known, has = f"{joints} keypoints", f"{wanted} ({found.shown_skeleton})"
+    elif candidate.skeleton not in (None, found.skeleton):
+        known, has = candidate.skeleton, found.skeleton
+    elif candidate.keypoint_skeleton not in (None, found.shown_skeleton):
+        known, has = f"keypoints of {candidate.keypoint_skeleton}", found.shown_skeleton
+    else:
+        return
+    hint = "; --as-h36m rearranges detections" if found.shown_skeleton != found.skeleton else ""
+    raise PosecastError(
+        f"{candidate.file} is for another skeleton: it knows {known}, and {found.name} has {has}"
+        f"{hint}."
+    )
 
 
 def default_protocol(found: TestSet) -> Protocol:
     """Human3.6M's 17 joints are lifted as for a user; other skeletons only as in the papers."""
-    both = (found.skeleton, found.keypoint_skeleton)
+    both = (found.skeleton, found.shown_skeleton)
     return "lifted" if both == ("h36m17", "h36m17") else "published"
 
 
@@ -124,7 +133,8 @@ def predict(
     frame do so for each. MPI-INF-3DHP's frames count once, and its predicted root is set to 0.
     """
     if protocol == "lifted":
-        keypoints, times = sequence.keypoints, np.arange(len(sequence)) / sequence.fps
+        keypoints = _shown(candidate, sequence, found)
+        times = np.arange(len(sequence)) / sequence.fps
         sure = keypoints[..., 2] if keypoints.shape[-1] == 3 else None
         joints = lift(
             candidate.network, candidate.expects, keypoints[..., :2], times,
@@ -149,7 +159,7 @@ def _published(
 ) -> Lifted:
     network, length = candidate.network, len(sequence)
     device = next(network.parameters()).device
-    keypoints = torch.as_tensor(_channels(candidate, sequence), device=device)
+    keypoints = torch.as_tensor(_channels(candidate, sequence, found), device=device)
     calls = inference.layout(network, length, candidate.expects.coordinates != "centred", False)
     blocks = network.answers == "window"
     if blocks:
@@ -174,9 +184,23 @@ def _published(
     return Lifted(joints * (candidate.metres or found.published_metres), index)
 
 
-def _channels(candidate: Candidate, sequence: LiftingSequence) -> np.ndarray:
+def _shown(candidate: Candidate, sequence: LiftingSequence, found: TestSet) -> np.ndarray:
+    """(T, K, 2 or 3) keypoints on the joints that the network is to see."""
+    skeleton, keypoints = found.keypoint_skeleton, sequence.keypoints
+    if found.shown_skeleton == skeleton:
+        return keypoints
+    if not candidate.card:  # authors' networks know the published rule, ours a plain combination
+        return to_h36m(keypoints, skeleton)
+    points = to_h36m17(skeleton) @ keypoints[..., :2]
+    if keypoints.shape[-1] == 2:
+        return points
+    scores = confidence_to_h36m17(skeleton, keypoints[..., 2])
+    return np.concatenate([points, scores[..., None]], axis=-1)
+
+
+def _channels(candidate: Candidate, sequence: LiftingSequence, found: TestSet) -> np.ndarray:
     """(T, K, C) keypoints with the confidence that the network was trained with, else ones."""
-    keypoints = sequence.keypoints.astype(np.float32)
+    keypoints = _shown(candidate, sequence, found).astype(np.float32)
     if candidate.network.channels == 2:
         return keypoints[..., :2]
     known = keypoints.shape[-1] == 3 and candidate.expects.confidence
@@ -197,7 +221,7 @@ def _answer(network: nn.Module, windows: Tensor, flip: bool, found: TestSet) -> 
     if not flip or default_protocol(found) == "lifted":
         return inference.answer(network, windows, flip)
     sign = windows.new_tensor([-1.0, 1.0, 1.0])
-    there, back = mirror(found.keypoint_skeleton), mirror(found.skeleton)
+    there, back = mirror(found.shown_skeleton), mirror(found.skeleton)
     straight = network(windows)
     turned = network(windows[..., there, :] * sign[: windows.shape[-1]])
     return 0.5 * (straight + turned[..., back, :] * sign)

@@ -46,6 +46,12 @@ class TestSet:
     notes: dict[str, str]
     keypoint_skeleton: str = "h36m17"
     published_metres: float = 1.0  # what authors' networks of this set count in
+    as_h36m: bool = False  # networks see the keypoints on Human3.6M's joints
+
+    @property
+    def shown_skeleton(self) -> str:
+        """What networks see."""
+        return "h36m17" if self.as_h36m else self.keypoint_skeleton
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,12 @@ class View:
 
 
 def read_test_set(
-    path: Path, detections: str, noise: Sequence[float] | None, view: View
+    path: Path, detections: str, noise: Sequence[float] | None, view: View, as_h36m: bool = False
 ) -> TestSet:
-    """The held-out part of the data at `path`. Raises PosecastError for what can't be judged."""
+    """The held-out part of the data at `path`. Raises PosecastError for what can't be judged.
+
+    as_h36m: networks are to see the keypoints on Human3.6M's joints, whatever they are on.
+    """
     cmu = path / CMU if path.is_dir() else path
     if _is_motion_set(cmu):
         return _motion_set(cmu, (0.0, 1.0) if noise is None else noise, view)
@@ -75,10 +84,12 @@ def read_test_set(
         raise PosecastError(
             "--noise is for motions, which random cameras see: choose this set's --detections."
         )
-    return _with_cameras(found, detections)
+    if as_h36m and found.skeleton != "h36m17":
+        raise PosecastError(f"--as-h36m: {found.name}'s own joints aren't Human3.6M's 17.")
+    return _with_cameras(found, detections, as_h36m)
 
 
-def _with_cameras(found: LiftingSet, detections: str) -> TestSet:
+def _with_cameras(found: LiftingSet, detections: str, as_h36m: bool) -> TestSet:
     sequences = [one for one in found.sequences if one.valid is None or np.any(one.valid)]
     sequences = [one for one in sequences if len(one)]
     if not sequences:
@@ -96,7 +107,7 @@ def _with_cameras(found: LiftingSet, detections: str) -> TestSet:
     notes = {"keypoints": f"the set's {detections}"}
     return TestSet(
         found.name, found.skeleton, found.root, by, groups, {detections: sequences}, notes,
-        found.keypoint_skeleton, {"m": 1.0, "mm": 0.001}[found.unit],
+        found.keypoint_skeleton, {"m": 1.0, "mm": 0.001}[found.unit], as_h36m,
     )  # fmt: skip
 
 
