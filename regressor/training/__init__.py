@@ -1,4 +1,5 @@
-"""Training of the image regressor: what `python -m regressor.train dsr` is made of.
+"""Trainings: what `python -m regressor.train` is made of.
 
-Lightning is imported by `module`, `timing` and `run` alone; the rest does without it.
+`learning`, `timing`, `trainer`, `order` and `schedule` serve all networks, `lifters` trains
+lifters, the rest the image regressor. Lightning is imported by `learning` and what builds on it.
 """

@@ -1,10 +1,8 @@
 """The samples of a training: data sets and synthetic people, in an order that can be resumed."""
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from regressor.data.mixture import Mixture, Source, collate, open_mixture, seed_of
 from regressor.data.people import SyntheticOptions, SyntheticPeople, load_poses
@@ -12,6 +10,7 @@ from regressor.images.crops import SIZE
 from regressor.smpl.body import Body
 from regressor.training.kept import KeptPeople
 from regressor.training.options import DsrTraining, Recipe
+from regressor.training.order import Order
 from rendering.people import PeopleOptions, ViewOptions
 
 CHECK_SEED = 77  # of the people on whom errors are measured
@@ -26,26 +25,6 @@ class Draws(Dataset):
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         return self.mixture.draw(*divmod(number, len(self.mixture)))
-
-
-class Order(Sampler[list[int]]):
-    """Which samples each step takes: step k of `world` processes the next world x batch.
-
-    Two processes with half the batch take what one takes with all of it, and a training that
-    starts at step k what it would have taken, had it never been stopped.
-    """
-
-    def __init__(self, batch: int, steps: int, start: int = 0, rank: int = 0, world: int = 1):
-        self.batch, self.steps, self.start = batch, steps, start
-        self.rank, self.world = rank, world
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for step in range(self.start, self.steps):
-            first = (step * self.world + self.rank) * self.batch
-            yield list(range(first, first + self.batch))
 
 
 def synthetic(options: DsrTraining, pixels: int, body: Body, validation: bool) -> SyntheticPeople:

@@ -70,12 +70,54 @@ _RANGES = {  # of options, both ends included
 }  # fmt: skip
 
 
-@dataclass
-class DsrTraining:
-    """Options of `train dsr`. What isn't given is as in the preset."""
+@dataclass(kw_only=True)
+class RunOptions:
+    """How a training runs, whatever is trained."""
 
     output: Path
     """A folder: weights, the state to resume from, curves. The same command goes on from there."""
+    minutes: float | None = None
+    """End after so long, earlier runs counted in."""
+    steps: int | None = None
+    """End after so many steps, instead of the preset's epochs."""
+    check_every: int = 500
+    """Steps between checks on what is held out."""
+    save_minutes: float = 5.0
+    """Between saved states."""
+    log_every: int = 20
+    workers: int = 0
+    """Processes that read data."""
+    devices: str = "auto"
+    """How many devices, or which (0,1)."""
+    accelerator: str = "auto"
+    precision: str = "32-true"
+    """As Lightning names it: bf16-mixed and 16-mixed save time and memory on a GPU."""
+    threads: int | None = None
+    seed: int = 0
+
+    @property
+    def folder(self) -> Path:
+        return self.output
+
+    def check(self) -> None:
+        """Raises PosecastError for a number that no training can use."""
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name, None)
+            if value is not None and not least <= value <= most:
+                limits = (
+                    f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+                )
+                raise PosecastError(f"--{name.replace('_', '-')} {value:g} has to be {limits}.")
+        if self.devices != "auto" and not re.fullmatch(r"-1|\d+(,\d+)*", self.devices):
+            raise PosecastError(
+                f"--devices {self.devices} has to be auto, a number, or numbers as in 0,1."
+            )
+
+
+@dataclass(kw_only=True)
+class DsrTraining(RunOptions):
+    """Options of `train dsr`. What isn't given is as in the preset."""
+
     preset: Preset = "dsr"
     """dsr: the published configuration; spin: no rendering; silhouette: the outline alone;
     dsr-corrected: what DSR's paper means; keypoints: neither rendering nor 3D; cpu: small."""
@@ -101,10 +143,6 @@ class DsrTraining:
     """The clothing prior of the body's faces; the default body has its own."""
     start: Path | None = None
     """Weights to start from: a file of this training, or a published checkpoint."""
-    minutes: float | None = None
-    """End after so long, earlier runs counted in."""
-    steps: int | None = None
-    """End after so many steps, instead of the preset's epochs."""
     semantics: str | None = None
     """Another preset's losses of the rendered body: a name of rendering.semantic, or none."""
     start_epoch: int | None = None
@@ -125,34 +163,6 @@ class DsrTraining:
     """Leave the statistics of batch normalisation as they are, as very small batches want it."""
     check_people: int = 64
     """Synthetic people of held-out subjects, on which errors are measured; 0 for none."""
-    check_every: int = 500
-    """Steps between these checks."""
-    save_minutes: float = 5.0
-    """Between saved states."""
-    log_every: int = 20
-    workers: int = 0
-    """Processes that read data."""
-    devices: str = "auto"
-    """How many devices, or which (0,1)."""
-    accelerator: str = "auto"
-    precision: str = "32-true"
-    """As Lightning names it: bf16-mixed and 16-mixed save time and memory on a GPU."""
-    threads: int | None = None
-    seed: int = 0
-
-    def check(self) -> None:
-        """Raises PosecastError for a number that no training can use."""
-        for name, (least, most) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not least <= value <= most:
-                limits = (
-                    f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
-                )
-                raise PosecastError(f"--{name.replace('_', '-')} {value:g} has to be {limits}.")
-        if self.devices != "auto" and not re.fullmatch(r"-1|\d+(,\d+)*", self.devices):
-            raise PosecastError(
-                f"--devices {self.devices} has to be auto, a number, or numbers as in 0,1."
-            )
 
     def recipe(self) -> Recipe:
         """The preset with what was given in its place. Raises PosecastError for what can't be."""

@@ -1,22 +1,16 @@
 """`train dsr`: assembles network, data and Lightning's trainer, and writes the weights."""
 
-import json
-import logging
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 from torch.utils.data import DataLoader
 
 from regressor import checkpoints, images
 from regressor.data.mixture import Mixture
 from regressor.data.prior import body_prior
-from regressor.errors import FileFormatError, PosecastError
-from regressor.files import replacing
 from regressor.images.crops import SIZE
 from regressor.images.joints import Joints49
 from regressor.images.resnet import without_classifier
@@ -25,9 +19,13 @@ from regressor.training import data
 from regressor.training.module import Regression
 from regressor.training.objective import Objective, PosedBody
 from regressor.training.options import DsrTraining, Recipe
-from regressor.training.timing import Clock, Pictures
+from regressor.training.order import Order
+from regressor.training.pictures import Pictures
+from regressor.training.timing import Clock
+from regressor.training.trainer import STATE, build_trainer, claim, clock_of, fit, quiet
 
-STATE, WEIGHTS, SETTINGS = "last.ckpt", "dsr.safetensors", "training.json"
+__all__ = ["STATE", "WEIGHTS", "train_regressor"]
+WEIGHTS = "dsr.safetensors"
 FREE = ("epochs",)  # what may change when a training goes on
 
 
@@ -41,7 +39,7 @@ class Samples(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         trainer = self.trainer
         assert trainer is not None
-        order = data.Order(
+        order = Order(
             self.batch, trainer.max_steps, trainer.global_step, trainer.global_rank,
             trainer.world_size,
         )  # fmt: skip
@@ -70,6 +68,17 @@ def network_options(recipe: Recipe) -> dict:
     }
 
 
+def made_of(options: DsrTraining, recipe: Recipe) -> dict:
+    """What may not change when a training goes on."""
+    return {
+        **{name: value for name, value in asdict(recipe).items() if name not in FREE},
+        "data": str(options.data),
+        "people": options.people,
+        "start": str(options.start),
+        "seed": options.seed,
+    }
+
+
 def train_regressor(options: DsrTraining) -> dict[str, float]:
     """Trains, checks on held-out people and writes the weights; returns the last errors, mm.
 
@@ -87,19 +96,15 @@ def train_regressor(options: DsrTraining) -> dict[str, float]:
     drawn = load_body(options.body)  # people are drawn where the samples are: on the CPU
     mixture = data.build_mixture(options, recipe, drawn)
     checks = data.check_batches(options, recipe, drawn)
-    claim(options, recipe)
+    claim(options, made_of(options, recipe))
     module = Regression(network, objective, options, recipe, len(mixture))
-    clock = Clock(
-        options.output / STATE, options.minutes, options.save_minutes, options.log_every
-    )  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning's advice on loaders and logs
-        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-        trainer = build_trainer(options, recipe, clock, len(mixture), bool(checks))
+    clock = clock_of(options)
+    with quiet():
+        trainer = build_trainer(
+            options, [clock, Pictures()], recipe.epochs * len(mixture), recipe.batch, bool(checks)
+        )
         samples = Samples(mixture, checks, recipe.batch, options.workers)
-        state = clock.file if clock.file.is_file() else None
-        with clock.listening():
-            trainer.fit(module, datamodule=samples, ckpt_path=state, weights_only=True)
+        fit(trainer, module, samples, clock)
         found = trainer.validate(module, samples, verbose=False)[0] if checks else {}
     found = {name[9:-3]: round(float(value), 1) for name, value in found.items()}
     if trainer.is_global_zero:
@@ -107,55 +112,6 @@ def train_regressor(options: DsrTraining) -> dict[str, float]:
         for sentence in mixture.report():
             print(sentence)
     return found
-
-
-def build_trainer(
-    options: DsrTraining, recipe: Recipe, clock: Clock, epoch_length: int, checks: bool
-) -> L.Trainer:
-    """Lightning's trainer; its epoch is the whole training, since ours may end at any step."""
-    devices = options.devices
-    if devices != "auto":
-        devices = [int(d) for d in devices.split(",")] if "," in devices else int(devices)
-    folder = str(options.output)
-    try:
-        trainer = L.Trainer(
-            accelerator=options.accelerator, devices=devices, precision=options.precision,  # pyright: ignore
-            max_epochs=-1, max_steps=1, num_sanity_val_steps=0, log_every_n_steps=options.log_every,
-            check_val_every_n_epoch=None, limit_val_batches=1.0 if checks else 0,
-            callbacks=[clock, Pictures()], enable_checkpointing=False, enable_progress_bar=False,
-            enable_model_summary=False, use_distributed_sampler=False,
-            sync_batchnorm=torch.cuda.is_available(),
-            logger=[TensorBoardLogger(folder, "curves", ""), CSVLogger(folder, "csv")],
-        )  # fmt: skip
-    except (
-        Exception
-    ) as error:  # no such device, precision, …: Lightning's errors have no common class
-        raise PosecastError(f"Training can't run on these devices: {error}") from error
-    steps = options.steps or recipe.epochs * epoch_length // (recipe.batch * trainer.world_size)
-    trainer.fit_loop.epoch_loop.max_steps = max(1, steps)
-    trainer.val_check_interval = min(options.check_every, max(1, steps))
-    return trainer
-
-
-def claim(options: DsrTraining, recipe: Recipe) -> None:
-    """Notes what is trained in the folder. Raises FileFormatError where it was something else."""
-    file = options.output / SETTINGS
-    made = {
-        **{name: value for name, value in asdict(recipe).items() if name not in FREE},
-        "data": str(options.data),
-        "people": options.people,
-        "start": str(options.start),
-        "seed": options.seed,
-    }
-    if file.is_file() and (options.output / STATE).is_file():
-        before = json.loads(file.read_text())
-        if changed := [name for name in made if before.get(name) != made[name]]:
-            raise FileFormatError(
-                f"{options.output} holds a training with another {changed[0]} "
-                f"({before.get(changed[0])}): give it again, or choose another folder."
-            )
-    with replacing(file) as beside:
-        beside.write_text(json.dumps(made, indent=1))
 
 
 def save(

@@ -1,4 +1,4 @@
-"""Callbacks of the training: its clock, which ends and saves it in time, and its pictures."""
+"""The clock of a training, which ends and saves it in time."""
 
 import signal
 import threading
@@ -9,16 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
-from lightning.pytorch.loggers import TensorBoardLogger
 
-from regressor.images.crops import MEAN, STD
-from regressor.training.module import Regression
-from rendering import overlay
-from rendering.cameras import weak_to_translation
-from rendering.semantic import crop_intrinsics
-
-SHOWN = 4  # people in a picture
+from regressor.files import replacing
+from regressor.training.learning import Learning
 
 
 class Clock(L.Callback):
@@ -33,10 +26,12 @@ class Clock(L.Callback):
         self.tell_every = tell_every
         self.spent, self.told = 0.0, False
         self.earlier = self.started = self.saved = 0.0
+        self.printed = (0, 0.0)  # step and seconds when the last line was printed
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         self.earlier, self.started = self.spent, time.monotonic()
         self.saved = self.started
+        self.printed = (trainer.global_step, self.spent)
         self._tell(trainer, module)
         trainer.should_stop = self.over
 
@@ -76,11 +71,7 @@ class Clock(L.Callback):
         self._tell(trainer, pl_module)
         due = now - self.saved >= 60 * self.save_minutes
         if trainer.global_step % self.tell_every == 0 and trainer.is_global_zero:
-            loss = float(trainer.callback_metrics["train/total"])
-            print(
-                f"{self.spent / 60:6.1f} min  step {trainer.global_step}  loss {loss:.3f}",
-                flush=True,
-            )
+            self._print(trainer, pl_module)
         # All processes save and end at the same step.
         if trainer.strategy.reduce_boolean_decision(self.over, all=False):
             trainer.should_stop = True
@@ -89,18 +80,34 @@ class Clock(L.Callback):
 
     def _tell(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         by_time = 0.0 if self.minutes is None else self.spent / (60 * self.minutes)
-        assert isinstance(module, Regression)
+        assert isinstance(module, Learning)
         module.done = max(by_time, trainer.global_step / max(1, trainer.max_steps))
+
+    def _print(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        assert isinstance(module, Learning)
+        loss = float(trainer.callback_metrics["train/total"])
+        steps, seconds = trainer.global_step - self.printed[0], self.spent - self.printed[1]
+        speed = steps * module.samples_per_step / max(seconds, 1e-9)
+        self.printed = (trainer.global_step, self.spent)
+        print(
+            f"{self.spent / 60:6.1f} min  step {trainer.global_step}  loss {loss:.3f}  "
+            f"{speed:.0f} samples a second",
+            flush=True,
+        )
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.save(trainer)
 
     def save(self, trainer: L.Trainer) -> None:
-        """Writes the state beside `file`, then in its place."""
-        beside = self.file.with_name(f".partial-{self.file.name}")
-        trainer.save_checkpoint(beside)
+        """Writes the state; the one before stays until that is done.
+
+        Raises PosecastError where it can't be written, the disk being full.
+        """
         if trainer.is_global_zero:
-            beside.replace(self.file)
+            with replacing(self.file) as beside:
+                trainer.save_checkpoint(beside)
+        else:
+            trainer.save_checkpoint(self.file)  # only the first process writes
         self.saved = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
@@ -108,45 +115,3 @@ class Clock(L.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.spent = state_dict["spent"]
-
-
-class Pictures(L.Callback):
-    """At each check, a few of the people with the bodies found on them, to TensorBoard."""
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        found = {
-            k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("held_out")
-        }
-        if found and trainer.is_global_zero:
-            print(
-                "held out: " + ", ".join(f"{k[9:-3]} {v:.1f} mm" for k, v in found.items()),
-                flush=True,
-            )
-
-    def on_validation_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any,
-        batch_idx: int, dataloader_idx: int = 0,
-    ) -> None:  # fmt: skip
-        boards = [log for log in trainer.loggers if isinstance(log, TensorBoardLogger)]
-        if batch_idx or not boards or not trainer.is_global_zero:
-            return
-        assert isinstance(pl_module, Regression)
-        picture = people_picture(pl_module, {k: v[:SHOWN] for k, v in batch.items()})
-        boards[0].experiment.add_image("held_out", picture, trainer.global_step)
-
-
-@torch.no_grad()
-def people_picture(module: Regression, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """(3, H, W): for each person a row of the picture, the body over it, its side, the labels."""
-    output = module.best(batch["image"])
-    vertices, _ = module.objective.posed(output.rotmat, output.betas)
-    mean, std = (batch["image"].new_tensor(v).view(3, 1, 1) for v in (MEAN, STD))
-    size = batch["image"].shape[-1]
-    rows = overlay.strip(
-        (batch["image"] * std + mean).clamp(0, 1),
-        vertices + weak_to_translation(output.cam)[:, None],
-        module.objective.posed.faces,
-        crop_intrinsics(size).to(vertices.device),
-        labels=batch["labels"],
-    )
-    return torch.cat(list(rows), dim=1).clamp(0, 1)

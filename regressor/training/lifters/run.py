@@ -1,0 +1,138 @@
+"""`train lifter`: assembles network, data and Lightning's trainer, and writes the weights."""
+
+from dataclasses import asdict
+from typing import Any
+
+import lightning as L
+import torch
+from torch.utils.data import DataLoader
+
+from regressor import checkpoints, lifters
+from regressor.lifters.gla_gcn import HUMANEVA15_EDGES
+from regressor.training.checks import Told
+from regressor.training.lifters.data import Material, Shape, material
+from regressor.training.lifters.module import Lifting
+from regressor.training.lifters.options import LifterTraining
+from regressor.training.lifters.recipes import LifterRecipe
+from regressor.training.order import Order
+from regressor.training.timing import Clock
+from regressor.training.trainer import build_trainer, claim, clock_of, fit, quiet
+
+FREE = ("epochs",)  # what may change when a training goes on
+# The joint that each joint hangs on, -1 for the root. MPI-INF-3DHP's as P-STMO draws it.
+PARENTS = {
+    "humaneva15": (-1, 0, 1, 2, 3, 1, 5, 6, 0, 8, 9, 0, 11, 12, 1),
+    "mpi_inf_3dhp17": (16, 15, 1, 2, 3, 1, 5, 6, 14, 8, 9, 14, 11, 12, -1, 14, 1),
+}
+
+
+class Samples(L.LightningDataModule):
+    """Windows from the step at which the training stands, and those to check on."""
+
+    def __init__(self, material: Material, batch: int, workers: int):
+        super().__init__()
+        self.material, self.batch, self.workers = material, batch, workers
+
+    def train_dataloader(self) -> DataLoader:
+        trainer = self.trainer
+        assert trainer is not None
+        order = Order(
+            self.batch, trainer.max_steps, trainer.global_step, trainer.global_rank,
+            trainer.world_size,
+        )  # fmt: skip
+        return DataLoader(
+            self.material.windows, batch_sampler=order, num_workers=self.workers,
+            collate_fn=_as_it_is, pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.workers > 0,
+        )  # fmt: skip
+
+    def val_dataloader(self) -> DataLoader:
+        return DataLoader(self.material.checks, batch_size=None)  # pyright: ignore
+
+
+def _as_it_is(batch):
+    return batch
+
+
+def train_lifter(options: LifterTraining) -> dict[str, float]:
+    """Trains, checks on what is held out and writes the weights; returns the last errors, mm.
+
+    Raises PosecastError for options that don't fit, data that can't be read, and a folder in which
+    another training stands.
+    """
+    recipe = options.recipe()
+    if threads := options.threads or (1 if options.preset == "cpu" else None):
+        torch.set_num_threads(threads)
+    torch.manual_seed(options.seed)
+    network = lifters.create(options.model, **recipe.network)
+    print("Reading the data ...", flush=True)
+    shape = Shape(int(network.frames), int(network.channels))  # pyright: ignore
+    seen = material(options, recipe, shape)
+    print(f"{seen.described} to learn from; held out: {seen.held_out}.", flush=True)
+    sizes = skeleton_options(options, recipe, seen.skeleton)
+    torch.manual_seed(options.seed)
+    network = lifters.create(options.model, **sizes)
+    claim(options, made_of(options, recipe))
+    module = Lifting(network, recipe, options.seed, len(seen.windows), seen.skeleton, seen.root)
+    clock = clock_of(options)
+    clock.minutes = options.time
+    with quiet():
+        trainer = build_trainer(
+            options, [clock, Told()], recipe.epochs * len(seen.windows), recipe.batch,
+            bool(seen.checks),
+        )  # fmt: skip
+        samples = Samples(seen, recipe.batch, options.workers)
+        fit(trainer, module, samples, clock)
+        found = trainer.validate(module, samples, verbose=False)[0] if seen.checks else {}
+    found = {name[9:-3]: round(float(value), 1) for name, value in found.items()}
+    if trainer.is_global_zero:
+        save(options, module, sizes, card_of(options, seen, module, found, clock))
+        print(f"{options.weights} written.", flush=True)
+    return found
+
+
+def skeleton_options(options: LifterTraining, recipe: LifterRecipe, skeleton: str) -> dict:
+    """The network's options for a set's own skeleton."""
+    if skeleton == "h36m17":
+        return recipe.network
+    known = lifters.option_names(options.model)
+    parents = PARENTS[skeleton]
+    bones = [(child, parent) for child, parent in enumerate(parents) if parent >= 0]
+    edges = HUMANEVA15_EDGES if skeleton == "humaneva15" else bones
+    own = {"joints": len(parents), "parents": parents, "edges": edges}
+    return recipe.network | {name: value for name, value in own.items() if name in known}
+
+
+def made_of(options: LifterTraining, recipe: LifterRecipe) -> dict[str, Any]:
+    """What may not change when a training goes on."""
+    return {
+        "model": options.model,
+        **{name: value for name, value in asdict(recipe).items() if name not in FREE},
+        "data": str(options.data),
+        "detections": options.detections,
+        "shapes": options.shapes,
+        "seed": options.seed,
+    }
+
+
+def card_of(
+    options: LifterTraining, seen: Material, module: Lifting, found: dict[str, float], clock: Clock
+) -> dict[str, Any]:
+    """All that `estimate` and a reader need to know of the weights."""
+    return {
+        "coordinates": seen.coordinates,
+        "fps": seen.fps,
+        "skeleton": seen.skeleton,
+        "data": options.data.name,
+        "preset": options.preset,
+        "held_out": seen.held_out,
+        "held_out_mm": found,
+        "minutes": round(clock.spent / 60, 1),
+        "steps": module.trainer.global_step,
+        "windows_per_step": module.samples_per_step,
+    }
+
+
+def save(options: LifterTraining, module: Lifting, sizes: dict, card: dict[str, Any]) -> None:
+    """Writes the network that is best as `estimate` reads it."""
+    checkpoints.save(module.best, options.weights, name=options.model, options=sizes, card=card)
