@@ -40,6 +40,15 @@ def load_archive(file: str | Path, *keys: str) -> list[Any]:
         ) from error
 
 
+def keys_of(file: str | Path) -> set[str]:
+    """The names of the arrays in an .npz; none where it isn't one."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return {name.removesuffix(".npy") for name in archive.namelist()}
+    except (OSError, zipfile.BadZipFile):
+        return set()
+
+
 def _member(archive: zipfile.ZipFile, name: str) -> Any:
     with archive.open(name) as stream:
         if not _header(stream).hasobject:
@@ -86,6 +95,16 @@ class Tree:
         except (KeyError, IndexError):
             raise self.wrong(f"lacks {key}") from None
         return Tree(self.file, found, f"{self.place} {key}".strip())
+
+    def number(self) -> float:
+        """A positive number."""
+        try:
+            found = float(self.content)
+        except (TypeError, ValueError):
+            found = 0.0
+        if not 0 < found < float("inf"):
+            raise self.wrong(f"is {self.content!r} instead of a positive number")
+        return found
 
     def array(self, *shape: int | None, finite: bool = True) -> np.ndarray:
         """As float32 of the given shape, None standing for any length."""

@@ -27,12 +27,19 @@ class Motion17:
 
     seen: Tensor
     joints: Tensor
+    name: str = ""
+    subject: str = ""
 
 
 def build_motions(
     clips: list[mocap.Clip], body: Body, shapes: int, fps: float, seed: int = 0
 ) -> list[Motion17]:
-    """Each clip on `shapes` random bodies at `fps` (a divisor of the recordings' 50)."""
+    """Each clip on `shapes` random bodies at `fps`, a divisor of the recordings' 50.
+
+    Raises PosecastError for another one.
+    """
+    if clips and abs(mocap.FPS / fps - round(mocap.FPS / fps)) > 1e-6:
+        raise PosecastError(f"Mocap at 50 fps can't be thinned to {fps:g}: choose 50, 25, 12.5 …")
     generator = torch.Generator().manual_seed(seed)
     combine = torch.as_tensor(skeletons.to_h36m17("mediapipe33"))
     motions = []
@@ -42,7 +49,7 @@ def build_motions(
             betas = torch.randn(10, generator=generator)
             points = mocap.landmarks(world, root, body, betas, "mediapipe33")
             joints = mocap.landmarks(world, root, body, betas, "h36m17")
-            motions.append(Motion17(combine @ points, joints))
+            motions.append(Motion17(combine @ points, joints, clip.name, str(clip.subject)))
     return motions
 
 

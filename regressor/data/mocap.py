@@ -41,7 +41,7 @@ class Clip:
     """One recording: rotations (T, 24, 3) axis-angle, joint 0 in the world; root (T, 3) metres."""
 
     name: str
-    subject: int
+    subject: int | str  # CMU's number, or another set's name
     rotations: np.ndarray
     root: np.ndarray
     rest_offset: np.ndarray

@@ -6,7 +6,6 @@ without: motions, which `data.lifting.Sampler` shows to random cameras.
 """
 
 import importlib
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regressor import skeletons
+from regressor.data.archives import keys_of
 from regressor.errors import FileFormatError, PosecastError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def recognise(path: Path) -> str:
     elif path.suffix.lower() in (".bvh", ".amc", ".asf"):
         return "mocap_files"
     elif path.is_file():
-        keys = _keys(path)
+        keys = keys_of(path)
         if "positions_3d" in keys:
             return "humaneva" if "humaneva" in path.name else "h36m"
         if keys == {"data"}:
@@ -125,12 +125,3 @@ def recognise(path: Path) -> str:
         f"{path} is no data set that lifters can use: give the folder of data_3d_h36m.npz, of "
         "MPI-INF-3DHP's, HumanEva's or 3DPW's files, or motion capture (.bvh, .amc, AMASS's .npz)."
     )
-
-
-def _keys(file: Path) -> set[str]:
-    """The names of the arrays in an .npz; none where it isn't one."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return {name.removesuffix(".npy") for name in archive.namelist()}
-    except (OSError, zipfile.BadZipFile):
-        return set()
