@@ -1,8 +1,8 @@
 """MHFormer (Li et al., CVPR 2022): a window of 2D poses to the 3D pose of its middle frame.
 
 2D keypoints fit many 3D poses, so three hypotheses are carried side by side: they come out of three
-encoders in a row that see each coordinate's path through the window (MHG), are refined
-each by itself (SHR), and then read each other (CHI).
+encoders in a row that see each coordinate's path through the window (MHG), are refined each by
+itself (SHR), and then read each other (CHI).
 
 Parameter names are those of the code that was published with HoT (Li et al., CVPR 2024), whose
 checkpoints load strictly. What its weights need is kept: windows of up to 27 frames have a batch

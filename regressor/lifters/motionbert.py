@@ -2,16 +2,15 @@
 
 Two streams of blocks run beside each other: one looks at the joints of a frame and then at a joint
 through time, the other the other way round; at every level a softmax of two weights a token mixes
-them. What stands before the pose head, behind a tanh, is the paper's motion
-representation.
+them. What stands before the pose head, behind a tanh, is the paper's motion representation.
 
 Parameter names are those of the authors' code, so that their checkpoints of 3D pose load strictly:
 MotionBERT is dim 512 with mlp_ratio 2, MotionBERT-Lite dim 256 with mlp_ratio 4.
 
-The published weights were trained on clips in a square crop of the person (x and y in -1..1, the
-confidence in 0..1), and answer in the crop's own scale, not in metres: x, y as the input, z as deep
-as they are wide. The code's other ways to join the streams (in series, by their mean) have no
-published weights and aren't here.
+The published weights expect Human3.6M's whole pictures in screen coordinates, or, in the wild, a
+square box around the person's whole track brought to -1..1, with the confidence in 0..1. They
+answer in that scale too, not in metres. The code's other ways to join the streams (in series, by
+their mean) have no published weights and aren't here.
 """
 
 from collections import OrderedDict
