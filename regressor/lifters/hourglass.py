@@ -11,6 +11,9 @@ they are squared; and a little noise is added to the densities. That noise matte
 are each other's nearest have the same density, and which of them counts as the denser decides what
 is kept. It is drawn anew in training, as the authors do always; in evaluation it is the same for
 every window and run, so that results repeat (theirs don't). It can be given, too.
+
+The middle frame is number T // 2 as for every lifter here, the authors' (T - 1) // 2 for the odd
+windows that they publish. TRA's queries are the same for all joints and are computed once.
 """
 
 from collections.abc import Mapping
