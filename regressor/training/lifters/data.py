@@ -1,9 +1,9 @@
 """The windows that lifters learn from, by number, so that a training can be resumed and shared."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from regressor import skeletons
-from regressor.data import mocap
-from regressor.data.lifting import Motion17, Sampler, build_motions
+from regressor.data.chunks import Chunks, chunk_table
+from regressor.data.lifting import Motion17, Sampler
+from regressor.data.lifting_cameras import pixels_to_screen
 from regressor.data.mixture import seed_of
-from regressor.data.sequences import LiftingSequence, LiftingSet, read_set
+from regressor.data.sequences import LiftingSequence, LiftingSet, read_set, recognise
 from regressor.errors import PosecastError
-from regressor.smpl import load_body
 from regressor.training.lifters.options import LifterTraining
 from regressor.training.lifters.recipes import LifterRecipe, Windows
 
@@ -61,79 +61,72 @@ class SeenMotions(Dataset):
 
 
 class SetWindows(Dataset):
-    """The windows of a data set, each epoch in another order; mirrored ones follow the plain.
-
-    Windows go on beyond a sequence's ends with its first and last frame.
-    """
+    """The windows of a data set, each epoch in another order; mirrored ones beside the plain."""
 
     def __init__(
         self, data: LiftingSet, shape: Shape, windows: Windows, flip: bool = False, seed: int = 0
     ):
-        self.frames, self.seed = shape.frames, seed
         parts = [prepare(sequence, data.root, shape.channels) for sequence in data.sequences]
-        self.inputs = torch.cat([inputs for inputs, _ in parts])
-        self.joints = torch.cat([joints for _, joints in parts])
+        self.chunks = Chunks(
+            [inputs for inputs, _ in parts], [joints for _, joints in parts], shape.frames, 1,
+            skeleton=data.skeleton, keypoint_skeleton=data.keypoint_skeleton,
+        )  # fmt: skip
         lengths = [len(sequence) for sequence in data.sequences]
-        firsts = np.cumsum([0, *lengths[:-1]])
-        table = [
-            (first, length, start)
-            for first, length in zip(firsts.tolist(), lengths, strict=True)
-            for start in window_starts(length, shape.frames, windows)
-        ]
-        self.table = torch.tensor(table, dtype=torch.long)
-        self.flip = flip
-        self.swap = skeletons.mirror(data.skeleton)
-        self.keypoint_swap = skeletons.mirror(data.keypoint_skeleton)
+        self.table = window_table(lengths, shape.frames, windows, flip)
+        self.seed = seed
 
     def __len__(self) -> int:
-        return len(self.table) * (1 + self.flip)
+        return len(self.table)
 
     def __getitems__(self, numbers: list[int]) -> Batch:
         """The windows of these numbers of an endless run of epochs."""
-        chosen = [int(self._order(n // len(self))[n % len(self)]) for n in numbers]
-        return self.take(torch.tensor(chosen))
+        return self.take([self._order(n // len(self))[n % len(self)] for n in numbers])
 
-    def take(self, chosen: Tensor) -> Batch:
-        """Windows by their place (B,) in the table; from its length on, mirrored ones."""
-        mirrored = chosen >= len(self.table)
-        first, length, start = self.table[chosen % len(self.table)].unbind(1)
-        index = start[:, None] + torch.arange(self.frames)
-        rows = first[:, None] + torch.minimum(index.clamp(min=0), length[:, None] - 1)
-        inputs, target = self.inputs[rows], self.joints[rows]
-        sign = torch.tensor([-1.0, 1.0, 1.0])
-        inputs[mirrored] = inputs[mirrored][:, :, self.keypoint_swap] * sign[: inputs.shape[-1]]
-        target[mirrored] = target[mirrored][:, :, self.swap] * sign
-        return {"inputs": inputs, "target": target}
+    def take(self, places: Sequence[int] | np.ndarray) -> Batch:
+        """Windows by their places in the table."""
+        inputs, target, _ = self.chunks.gather(self.table[np.asarray(places)])
+        assert target is not None
+        return {"inputs": torch.from_numpy(inputs), "target": torch.from_numpy(target)}
 
     @lru_cache(maxsize=2)  # noqa: B019 - a training has one such set
     def _order(self, epoch: int) -> np.ndarray:
         return np.random.default_rng(seed_of(self.seed, epoch)).permutation(len(self))
 
 
-def prepare(sequence: LiftingSequence, root: int, channels: int) -> tuple[Tensor, Tensor]:
+def prepare(sequence: LiftingSequence, root: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
     """Keypoints (T, K, C) as on the screen, x from -1 to 1, and joints (T, J, 3) about the root.
 
     A confidence that the network reads and the set hasn't is 1; one that it doesn't read goes.
     """
-    points = torch.as_tensor(sequence.keypoints, dtype=torch.float32)
-    centre = torch.tensor([1.0, sequence.height / sequence.width])
-    inputs = points[..., :2] * (2 / sequence.width) - centre
-    if channels == 3:
-        sure = points[..., 2:3] if points.shape[-1] > 2 else torch.ones_like(points[..., :1])
-        inputs = torch.cat([inputs, sure], dim=-1)
-    joints = torch.as_tensor(sequence.joints, dtype=torch.float32)
-    return inputs, joints - joints[:, root : root + 1]
+    points = pixels_to_screen(sequence.keypoints, sequence.width, sequence.height)
+    points = points[..., :channels]
+    if channels > points.shape[-1]:
+        points = np.concatenate([points, np.ones_like(points[..., :1])], axis=-1)
+    joints = sequence.joints - sequence.joints[:, root : root + 1]
+    return points.astype(np.float32), joints.astype(np.float32)
 
 
-def window_starts(length: int, frames: int, windows: Windows) -> list[int]:
-    """Where the windows of a sequence begin; before 0, or so late that they end beyond it, too."""
+def window_table(
+    lengths: Sequence[int], frames: int, windows: Windows, flip: bool = False
+) -> np.ndarray:
+    """(M, 4) sequence, first frame, end, flip (`data.chunks`); first may be before 0.
+
+    Around each frame the window reaches frames // 2 back.
+    """
     if windows == "frames":
-        return list(range(-(frames // 2), length - frames // 2))
-    if windows == "clips":
-        return list(range(0, max(length - frames, 0) + 1, max(frames // 3, 1)))
-    count = -(-length // frames)
-    before = (count * frames - length) // 2
-    return [i * frames - before for i in range(count)]
+        table = chunk_table(lengths, 1, flip)
+        table[:, 1] -= frames // 2
+        table[:, 2] = table[:, 1] + frames
+        return table
+    if windows == "chunks":
+        return chunk_table(lengths, frames, flip)
+    rows = [
+        (number, start, start + frames, side)
+        for number, length in enumerate(lengths)
+        for side in ((0, 1) if flip else (0,))
+        for start in range(0, max(length - frames, 0) + 1, max(frames // 3, 1))
+    ]
+    return np.array(rows, np.int64).reshape(-1, 4)
 
 
 @dataclass
@@ -152,63 +145,52 @@ class Material:
 
 def material(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> Material:
     """What `options.data` holds. Raises PosecastError or FileFormatError where that is nothing."""
-    if options.data.suffix == ".npz" and _is_cmu(options.data):
-        return _of_motions(options, recipe, shape, *_cmu(options, recipe))
+    if recognise(options.data) == "mocap_files":
+        return _of_motions(options, recipe, shape)
     data = read_set(options.data, "train", options.detections)
-    test = read_set(options.data, "test", options.detections)
-    if data.motions:
-        return _of_motions(options, recipe, shape, data.motions, test.motions, "the test split")
+    if len(skeletons.JOINTS[data.keypoint_skeleton]) != len(skeletons.JOINTS[data.skeleton]):
+        raise PosecastError(
+            f"A lifter reads as many keypoints as it gives joints: {data.keypoint_skeleton} and "
+            f"{data.skeleton} differ. Choose other --detections."
+        )
     windows = SetWindows(data, shape, recipe.windows, recipe.flip, options.seed)
-    some = SetWindows(test, shape, recipe.windows)
-    count = min(options.check_windows, len(some))
-    places = torch.linspace(0, len(some) - 1, count).long()
-    checks = [some.take(part) | {"noisy": torch.tensor(-1)} for part in places.split(BLOCK)]
+    checks = []
+    if options.check_windows:
+        test = read_set(options.data, "test", options.detections)
+        some = SetWindows(test, shape, recipe.windows)
+        count = min(options.check_windows, len(some))
+        places = np.linspace(0, len(some) - 1, count).astype(int)
+        checks = [
+            some.take(places[i : i + BLOCK]) | {"noisy": torch.tensor(-1)}
+            for i in range(0, count, BLOCK)
+        ]
     return Material(
-        windows, checks if count else [], "screen", data.sequences[0].fps, data.skeleton, data.root,
+        windows, checks, "screen", data.sequences[0].fps, data.skeleton, data.root,
         f"{len(data.sequences)} sequences, {len(windows)} windows", "the test split",
     )  # fmt: skip
 
 
-def _is_cmu(file: Path) -> bool:
-    from regressor.data.archives import keys_of
-
-    return "rotvec_d" in keys_of(file)
-
-
-def _cmu(options: LifterTraining, recipe: LifterRecipe) -> tuple[list, list, str]:
-    clips, body = mocap.load_clips(options.data), load_body()
-    if not 0 < recipe.fps <= mocap.FPS or mocap.FPS % recipe.fps:
-        raise PosecastError(
-            f"--fps {recipe.fps:g} has to divide the recordings' {mocap.FPS:g} frames a second."
-        )
-    kept = [clip for clip in clips if clip.subject not in mocap.HELD_OUT]
-    held = [clip for clip in clips if clip.subject in mocap.HELD_OUT]
-    return (
-        build_motions(kept, body, options.shapes, recipe.fps, options.seed),
-        build_motions(held, body, 1, recipe.fps, 1000),
-        "subjects " + ", ".join(map(str, mocap.HELD_OUT)),
-    )
-
-
-def _of_motions(
-    options: LifterTraining,
-    recipe: LifterRecipe,
-    shape: Shape,
-    motions: list[Motion17],
-    held: list[Motion17],
-    who: str,
-) -> Material:
+def _of_motions(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> Material:
+    """Mocap, put on several bodies to learn from and on one to check."""
+    held = tuple(options.held_out)
+    motions = read_set(
+        options.data, "train", fps=recipe.fps, shapes=options.shapes, seed=options.seed,
+        held_out=held,
+    ).motions  # fmt: skip
     windows = SeenMotions(motions, shape, recipe.batch, options.seed)
     checks = []
-    for number, noise in enumerate(NOISES.values()):
-        count = options.check_windows
-        sizes = [min(BLOCK, count - i) for i in range(0, count, BLOCK)]
-        for size in sizes if held else []:
-            sampler = Sampler(held, shape.frames, size, CHECK_SEED, noise, channels=shape.channels)
-            sampler.generator.manual_seed(seed_of(CHECK_SEED, len(checks) % max(1, len(sizes))))
-            inputs, target = sampler.draw()
-            checks.append({"inputs": inputs, "target": target, "noisy": torch.tensor(number)})
+    if options.check_windows:
+        test = read_set(
+            options.data, "test", fps=recipe.fps, shapes=1, seed=CHECK_SEED, held_out=held
+        ).motions
+        for number, noise in enumerate(NOISES.values()):
+            for i, first in enumerate(range(0, options.check_windows, BLOCK)):
+                count = min(BLOCK, options.check_windows - first)
+                seed = seed_of(CHECK_SEED, i)
+                sampler = Sampler(test, shape.frames, count, seed, noise, channels=shape.channels)
+                inputs, target = sampler.draw()
+                checks.append({"inputs": inputs, "target": target, "noisy": torch.tensor(number)})
     return Material(
         windows, checks, "centred", recipe.fps, "h36m17", 0,
-        f"{len(motions)} motions, {windows.frames} frames", who,
+        f"{len(motions)} motions, {windows.frames} frames", f"subjects {', '.join(held)}",
     )  # fmt: skip

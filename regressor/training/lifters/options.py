@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+from regressor.data import mocap
 from regressor.errors import PosecastError
 from regressor.training.lifters.recipes import LifterRecipe, Optimiser, Preset, recipe_of
 from regressor.training.options import RunOptions
@@ -45,6 +46,8 @@ class LifterTraining(RunOptions):
     """Frames a second of motion capture, a divisor of its own rate."""
     shapes: int = 4
     """Random bodies that each motion is put on."""
+    held_out: tuple[str, ...] = tuple(map(str, mocap.HELD_OUT))
+    """Subjects of motion capture on whom errors are measured, and nothing is learned."""
     check_windows: int = 384
     """Held-out windows on which errors are measured; 0 for none."""
     check_every: int = 1000

@@ -111,6 +111,7 @@ def made_of(options: LifterTraining, recipe: LifterRecipe) -> dict[str, Any]:
         "data": str(options.data),
         "detections": options.detections,
         "shapes": options.shapes,
+        "held_out": list(options.held_out),
         "seed": options.seed,
     }
 
