@@ -1,5 +1,7 @@
 """The samples of a training: data sets and synthetic people, in an order that can be resumed."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -14,7 +16,17 @@ from regressor.training.order import Order
 from rendering.people import PeopleOptions, ViewOptions
 
 CHECK_SEED = 77  # of the people on whom errors are measured
-PLAIN = ViewOptions(field_of_view_deg=(12.0, 18.0), scale=0.1, shift=0.03, cut=0.0)
+PLAIN = SyntheticOptions(
+    invented=0.0,
+    exchanged=0.0,
+    perturb=0.06,
+    pitch_deg=(-10.0, 20.0),
+    roll_deg=3.0,
+    people=PeopleOptions(
+        occluder=0.0,
+        view=ViewOptions(field_of_view_deg=(12.0, 45.0), scale=0.1, shift=0.03, cut=0.0),
+    ),
+)
 
 
 class Draws(Dataset):
@@ -30,10 +42,9 @@ class Draws(Dataset):
 def synthetic(options: DsrTraining, pixels: int, body: Body, validation: bool) -> SyntheticPeople:
     """Synthetic people of the subjects that are held out, or of the others."""
     poses = load_poses(options.poses).split(validation) if options.poses else None
-    people = PeopleOptions(size=pixels)
-    if options.plain_people:
-        people = PeopleOptions(size=pixels, occluder=0.0, view=PLAIN)
-    return SyntheticPeople(body, poses, SyntheticOptions(people=people))
+    drawn = PLAIN if options.plain_people else SyntheticOptions()
+    drawn = replace(drawn, people=replace(drawn.people, size=pixels))
+    return SyntheticPeople(body, poses, drawn)
 
 
 def build_mixture(options: DsrTraining, recipe: Recipe, body: Body) -> Mixture:

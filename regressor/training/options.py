@@ -130,7 +130,7 @@ class DsrTraining(RunOptions):
     people_folder: Path | None = None
     """Where they are kept once drawn (output/people if not given); trainings may share it."""
     plain_people: bool = False
-    """Whole people with nothing before them, through long lenses, as DSR's camera has them."""
+    """Whole people in recorded poses, upright before a level camera, with nothing before them."""
     people_seed: int = 0
     """Other people for another seed."""
     poses: Path | None = None
