@@ -79,7 +79,9 @@ class Learning(L.LightningModule):
             for parameter in self.network.parameters():
                 parameter.grad = None
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """The average follows at once: the state that callbacks save after a step has it."""
+        super().optimizer_step(*args, **kwargs)
         if self.average is not None:
-            step = self.global_step
+            step = self.global_step + 1
             follow(self.average, self.network, min(self.pace.average, step / (step + 20)))

@@ -63,10 +63,9 @@ def test_every_lifter_learns(options, model):
         lifters.option_names(model)
     except ModuleNotFoundError:
         pytest.skip("not written yet")
-    sizes = {"depth": 0} if model == "gla_gcn" else {}
-    made = options("run", model=model, steps=2, **sizes)
+    made = options("run", model=model, steps=2)
     for name in ("dim", "depth", "heads"):
-        if name not in lifters.option_names(model):
+        if name not in lifters.option_names(model) or model == "gla_gcn":
             setattr(made, name, None)
     train_lifter(made)
     assert all(np.isfinite(list(losses(made.folder).values())))
@@ -144,7 +143,7 @@ def test_what_cannot_be_is_told_in_a_sentence(options, tmp_path):
         train_lifter(options("odd", batch=0))
     with pytest.raises(PosecastError, match="has no option"):
         train_lifter(options("odd", options={"wings": 2}))
-    with pytest.raises(PosecastError, match="fps"):
+    with pytest.raises(PosecastError, match="13"):
         train_lifter(options("odd", fps=13.0))
     assert not (tmp_path / "odd").exists()
     train_lifter(options("one", steps=1))
