@@ -303,6 +303,15 @@ def test_a_convolution_s_frame_costs_less_than_its_window():
     assert found.multiply_adds_window > found.multiply_adds_frame
 
 
+@pytest.mark.parametrize("name", lifters.names())
+def test_every_lifter_s_costs_can_be_counted(name):
+    small = {"frames": 1 if name == "uao" else 9, "dim": 16, "depth": 2, "heads": 2}
+    known = lifters.option_names(name)
+    network = lifters.create(name, **{k: v for k, v in small.items() if k in known})
+    found = costs.count(network.requires_grad_(False).eval())
+    assert 0 < found.multiply_adds_frame <= found.multiply_adds_window
+
+
 def authors_file(folder):
     """KTPFormer as its authors save it."""
     network = lifters.create("ktpformer", **{**SMALL, "heads": 8})

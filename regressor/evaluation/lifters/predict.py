@@ -84,6 +84,7 @@ def _load(file: Path, method: str | None, device: str) -> Candidate:
         )
     assert name is not None
     network, expects = load_lifter(name, file, device)
+    network.requires_grad_(False)  # torch's counter of operations stumbles over gradients
     found = Candidate(file.stem, file, name, network, expects, card=card)
     if card:
         found.metres = 1.0
