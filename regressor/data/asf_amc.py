@@ -73,7 +73,9 @@ def read_asf(file: str | Path) -> Skeleton:
         ordered = _ordered(bones, sections["hierarchy"])
     except KeyError as error:
         raise FileFormatError(f"{file} is no ASF skeleton: it has no {error.args[0]}.") from error
-    except (ValueError, IndexError) as error:
+    except IndexError as error:
+        raise FileFormatError(f"{file} is no ASF skeleton: one of its lines is cut off.") from error
+    except ValueError as error:
         raise FileFormatError(f"{file} is no ASF skeleton that can be read: {error}.") from error
     return Skeleton(ordered, 0.0254 / length, units.get("angle", "deg").startswith("deg"))
 
@@ -102,9 +104,9 @@ def _root(lines: list[list[str]]) -> Bone:
     entries = {line[0].lower(): line[1:] for line in lines}
     return Bone(
         "root",
-        axis=[float(number) for number in entries.get("orientation", ["0", "0", "0"])],
-        order="".join(entries.get("axis", ["XYZ"])).upper(),
-        freedoms=[word.lower() for word in entries["order"]],
+        axis=_three(entries.get("orientation", ["0", "0", "0"])),
+        order=_order("".join(entries.get("axis", ["XYZ"]))),
+        freedoms=_freedoms(entries["order"]),
     )
 
 
@@ -117,15 +119,32 @@ def _bones(lines: list[list[str]]) -> list[Bone]:
         elif key == "name":
             bones[-1].name = words[1]
         elif key == "direction":
-            bones[-1].direction = [float(number) for number in words[1:4]]
+            bones[-1].direction = _three(words[1:])
         elif key == "length":
             bones[-1].length = float(words[1])
         elif key == "axis":
-            bones[-1].axis = [float(number) for number in words[1:4]]
-            bones[-1].order = words[4].upper()
+            bones[-1].axis = _three(words[1:])
+            bones[-1].order = _order(words[4])
         elif key == "dof":
-            bones[-1].freedoms = [word.lower() for word in words[1:]]
+            bones[-1].freedoms = _freedoms(words[1:])
     return bones
+
+
+def _three(words: list[str]) -> list[float]:
+    return [float(words[i]) for i in range(3)]
+
+
+def _order(word: str) -> str:
+    if sorted(word.upper()) != ["X", "Y", "Z"]:
+        raise ValueError(f"{word[:20]!r} is no order of axes")
+    return word.upper()
+
+
+def _freedoms(words: list[str]) -> list[str]:
+    known = ("rx", "ry", "rz", "tx", "ty", "tz", "l")
+    if wrong := [word for word in words if word.lower() not in known]:
+        raise ValueError(f"{wrong[0][:20]!r} is no degree of freedom")
+    return [word.lower() for word in words]
 
 
 def _ordered(bones: dict[str, Bone], lines: list[list[str]]) -> dict[str, Bone]:

@@ -31,6 +31,7 @@ SPINE_SHARE = 0.47  # of the way from the hips to the thorax, as in Human3.6M
 UNITS = (1.0, 0.01, 0.001, 0.0254, 0.0254 / 0.45)
 LEG = 0.85  # m, a person's from hip to ankle
 MOST_JOINTS = 1000
+_CHANNEL = re.compile("[XYZ](position|rotation)", re.IGNORECASE)
 
 
 @dataclass
@@ -64,7 +65,9 @@ def read_bvh(file: str | Path) -> Recording:
         head, _, motion = text.partition("MOTION")
         joints = parse_hierarchy(head)
         fps, values = parse_motion(motion, sum(len(joint.channels) for joint in joints))
-    except (ValueError, IndexError, OverflowError) as error:
+    except IndexError as error:
+        raise FileFormatError(f"{file} is no BVH file: its hierarchy is cut off.") from error
+    except (ValueError, OverflowError) as error:
         raise FileFormatError(f"{file} is no BVH file that can be read: {error}.") from error
     positions = forward(joints, values)
     return Recording([j.name for j in joints], [j.parent for j in joints], positions, fps)
@@ -97,6 +100,8 @@ def parse_hierarchy(text: str) -> list[Joint]:
             count = int(words[at + 1])
             joint = joints[open_joints[-1]]
             joint.channels, joint.first = words[at + 2 : at + 2 + count], columns
+            if not (0 <= count <= 6 and all(map(_CHANNEL.fullmatch, joint.channels))):
+                raise ValueError(f"{joint.name} has channels that are none")
             columns += count
             at += 2 + count
         else:

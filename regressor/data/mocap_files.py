@@ -84,6 +84,8 @@ def _files(path: Path) -> list[Path]:
 def _read_skeleton(file: Path, options: MocapOptions) -> Motion17:
     """A BVH or AMC file at the wanted rate, seen at its joints."""
     joints, fps = _skeleton_joints(file, options)
+    if not np.isfinite(joints).all():
+        raise FileFormatError(f"{file} puts joints where no numbers reach: it is damaged.")
     times = np.arange(len(joints)) / fps
     even = np.arange(0, times[-1] + 1e-6, 1 / options.fps)
     points = torch.as_tensor(resample(joints, times, even))
