@@ -80,7 +80,8 @@ def table(comparison: Comparison) -> str:
     lines += ["", "costs".ljust(width) + "".join(f"{head:>16}" for head in heads)]
     for row in comparison.rows:
         lines.append(row.label.ljust(width) + "".join(f"{cell:>16}" for cell in _cost_cells(row)))
-    lines += ["", f"MPJPE by {by}", *_by_group(comparison)]
+    for condition in comparison.rows[0].scores:
+        lines += ["", f"MPJPE by {by}", *_by_group(comparison, condition)]
     return "\n".join(lines)
 
 
@@ -88,32 +89,26 @@ def _cost_cells(row: Row) -> list[str]:
     costs = row.costs
     return [
         f"{costs.parameters:,}",
-        f"{costs.multiply_adds_window / 1e6:.1f}",
-        f"{costs.multiply_adds_frame / 1e6:.2f}",
+        f"{costs.multiply_adds_window / 1e6:.4g}",
+        f"{costs.multiply_adds_frame / 1e6:.4g}",
         "-" if costs.ms_frame is None else f"{costs.ms_frame:.3f}",
         str(row.about["frames"]),
         row.about["method"],
     ]
 
 
-def _by_group(comparison: Comparison) -> list[str]:
-    """A line a group; columns are networks, one after the other in each condition."""
-    conditions = list(comparison.rows[0].scores)
-    columns = [(row, condition) for condition in conditions for row in comparison.rows]
-    names = list(columns[0][0].scores[conditions[0]].groups)
-    side = max(len(name) for name in [*names, comparison.grouped_by]) + 2
-    widths = [max(len(row.label), len(condition), 6) + 2 for row, condition in columns]
-    place = list(zip(columns, widths, strict=True))
-    lines = [
-        " " * (side + 8) + "".join(f"{condition:>{w}}" for (_, condition), w in place),
-        comparison.grouped_by.ljust(side) + "frames".rjust(8)
-        + "".join(f"{row.label:>{w}}" for (row, _), w in place),
-    ]  # fmt: skip
-    for name in names:
-        frames = columns[0][0].scores[conditions[0]].groups[name].frames
-        values = [row.scores[condition].groups[name].values["mpjpe"] for row, condition in columns]
+def _by_group(comparison: Comparison, condition: str) -> list[str]:
+    """A line a group, a column a network."""
+    groups = {row.label: row.scores[condition].groups for row in comparison.rows}
+    first = next(iter(groups.values()))
+    side = max(len(name) for name in [*first, condition]) + 2
+    widths = [max(len(label), 6) + 2 for label in groups]
+    heads = zip(groups, widths, strict=True)
+    lines = [condition.ljust(side) + "frames".rjust(8) + "".join(f"{h:>{w}}" for h, w in heads)]
+    for name, errors in first.items():
+        values = [scores[name].values["mpjpe"] for scores in groups.values()]
         cells = "".join(f"{v:>{w}.1f}" for v, w in zip(values, widths, strict=True))
-        lines.append(name.ljust(side) + f"{frames:>8}" + cells)
+        lines.append(name.ljust(side) + f"{errors.frames:>8}" + cells)
     return lines
 
 
