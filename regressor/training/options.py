@@ -160,7 +160,8 @@ class DsrTraining(RunOptions):
     rest: float | None = None
     mixture: str | None = None
     freeze_norm: bool = False
-    """Leave the statistics of batch normalisation as they are, as very small batches want it."""
+    """Leave the statistics of batch normalisation as they are, as very small batches want it; only
+    with --start: in an untrained network nothing is normalised then, and losses leap."""
     check_people: int = 64
     """Synthetic people of held-out subjects, on which errors are measured; 0 for none."""
 

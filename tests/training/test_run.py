@@ -1,6 +1,8 @@
 """Trainings of a few steps: they end in time, and leave out what is broken."""
 
+import errno
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +17,10 @@ from tests.training.tiny import losses, options
 pytest.importorskip("lightning")
 pytest.importorskip("tensorboard")
 
+import lightning as L
+
 from regressor.training.module import Regression
-from regressor.training.run import WEIGHTS, train_regressor
+from regressor.training.run import STATE, WEIGHTS, train_regressor
 
 
 def test_it_ends_in_time_and_is_left_as_it_is(tmp_path):
@@ -92,3 +96,20 @@ def test_without_lightning_it_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(PosecastError, match=r"posecast\[train\]"):
         train.dsr(options(tmp_path / "never"))
     assert not (tmp_path / "never").exists()
+
+
+def test_a_full_disk_is_told_and_leaves_the_state_before(tmp_path, monkeypatch):
+    whole = options(tmp_path / "run", steps=1)
+    train_regressor(whole)
+    before = sorted(file.name for file in whole.output.iterdir())
+    state = (whole.output / STATE).read_bytes()
+
+    def full(self, file, *_, **__):
+        Path(file).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(L.Trainer, "save_checkpoint", full)
+    with pytest.raises(PosecastError, match=r"last\.ckpt can't be written \(No space left"):
+        train_regressor(options(tmp_path / "run", steps=2))
+    assert (whole.output / STATE).read_bytes() == state
+    assert sorted(file.name for file in whole.output.iterdir()) == before
