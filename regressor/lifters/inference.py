@@ -92,8 +92,8 @@ def lift_even(
     ramp = torch.minimum(answered + 1, calls.answers - answered).to(parameter)
     total = keypoints.new_zeros(calls.starts[-1] + calls.answers, 17, 3)
     weight = keypoints.new_zeros(len(total))
-    most = _KEYPOINTS.get(device.type, 2**13) // (calls.span * keypoints.shape[1])
-    parts = torch.tensor(calls.starts, device=device).split(max(most, 1))
+    most = most_windows(device, calls.span * keypoints.shape[1])
+    parts = torch.tensor(calls.starts, device=device).split(most)
     half = in_half(network, lambda: windows(parts[0])[0], flip, precision, len(parts))
     with _autocast(device, half):  # one context for all, since it keeps the converted weights
         for part in parts:
@@ -107,6 +107,11 @@ def lift_even(
             total.index_add_(0, at, (ramp[:, None, None] * joints).flatten(0, 1))
             weight.index_add_(0, at, ramp.repeat(len(part)))
     return (total / weight[:, None, None])[calls.skipped : calls.skipped + length].float().cpu()
+
+
+def most_windows(device: torch.device, keypoints: int) -> int:
+    """How many windows of so many keypoints each make a batch."""
+    return max(_KEYPOINTS.get(device.type, _KEYPOINTS["cpu"]) // keypoints, 1)
 
 
 def answer(network: nn.Module, windows: Tensor, flip: bool) -> Tensor:
