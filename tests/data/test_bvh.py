@@ -94,7 +94,7 @@ def test_broken_files_are_told_in_a_sentence(tmp_path):
         ("", "doesn't begin with HIERARCHY"),
         ("HIERARCHY\nROOT", "hierarchy is cut off"),
         ("HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\n}\n}\n}\n", "hierarchy is cut off"),
-        (text[:300], "ends before it is closed"),
+        (text[: text.index("JOINT Spine1")], "ends before it is closed"),
         (text[: len(text) - 40], "values for 12 frames"),
         (text.replace("Frame Time: ", "Frame Time: x"), "could not convert"),
         (text.replace("Frames: 12", "Frames: 0"), "values for 0 frames"),

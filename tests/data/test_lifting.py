@@ -112,7 +112,8 @@ def test_confidence_tells_how_large_the_jitter_is(motions):
     sampler = Sampler(motions, 27, 256, 0, channels=3)
     clean = torch.zeros(256, 27, 17, 2)
     errors, confidence = sampler.detector_noise(clean)
-    assert confidence.shape == (256, 27, 17) and 0 < confidence.min() < confidence.max() < 1
+    assert confidence is not None and confidence.shape == (256, 27, 17)
+    assert 0 < confidence.min() < confidence.max() < 1
     quick = errors.diff(dim=1).norm(dim=-1)
     lower = torch.minimum(confidence[:, 1:], confidence[:, :-1])
     parts = [quick[(low <= lower) & (lower < high)] for low, high in ((0.5, 0.8), (0.95, 1))]
