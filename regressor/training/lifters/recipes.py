@@ -92,7 +92,7 @@ PAPER: dict[str, LifterRecipe] = {
 
 # The term of the published loss that pulls every motion towards rest is left out.
 _CPU = LifterRecipe(
-    learning_rate=1.2e-3, weight_decay=0.02, schedule="cosine", epochs=100, batch=24,
+    learning_rate=1e-3, weight_decay=0.02, schedule="cosine", epochs=100, batch=16,
     loss=Loss(weighted=True, velocity=2.0), average=0.998, clip=1.0, fps=12.5,
 )  # fmt: skip
 _SMALL = {"frames": 27, "dim": 64, "depth": 3, "heads": 4, "drop_path": 0.0, "dropout": 0.0}
@@ -104,8 +104,16 @@ _SMALL_OF: dict[str, dict[str, Any]] = {
     "mhformer": {"dim": 128, "depth": 2},
     "tpc_mhformer": {"dim": 128, "depth": 2},
     "convformer": {"dim": 16, "depth": 2},
-    "gla_gcn": {"dim": 32, "depth": 0, "global_local": True},
+    "gla_gcn": {"dim": 48, "depth": 0, "global_local": True},
     "videopose3d": {"dim": 256},
+}
+# Windows a step, of networks that answer for one frame at a small price.
+_BATCH_OF = {
+    "mhformer": 32,
+    "tpc_mhformer": 32,
+    "convformer": 32,
+    "gla_gcn": 32,
+    "videopose3d": 256,
 }
 
 
@@ -121,4 +129,5 @@ def recipe_of(model: str, preset: Preset) -> LifterRecipe:
     if preset == "paper":
         return PAPER[model]
     small, known = {**_SMALL, **_SMALL_OF.get(model, {})}, lifters.option_names(model)
-    return replace(_CPU, network={name: value for name, value in small.items() if name in known})
+    network = {name: value for name, value in small.items() if name in known}
+    return replace(_CPU, network=network, batch=_BATCH_OF.get(model, _CPU.batch))
