@@ -27,6 +27,7 @@ PARTS = {
 }
 NECKS, HEADS = ("neck", "lowerneck", "neck1", "upperneck"), ("head",)
 SPINE_SHARE = 0.47  # of the way from the hips to the thorax, as in Human3.6M
+CROWN_SHARE = 0.14  # of the legs' length, from the head's joint to the crown
 # Metres a unit: metres, centimetres, millimetres, inches, and CMU's 1/0.45 inch.
 UNITS = (1.0, 0.01, 0.001, 0.0254, 0.0254 / 0.45)
 LEG = 0.85  # m, a person's from hip to ankle
@@ -188,12 +189,19 @@ def to_h36m17(recording: Recording, file: str | Path, metres_per_unit: float | N
     place = {name: recording.positions[:, joint] for name, joint in found.items()}
     place["pelvis"] = (place["left_hip"] + place["right_hip"]) / 2
     place["thorax"], place["nose"] = place["neck"], place["head"]
-    if "head_end" not in place:  # as far again as from the neck
-        place["head_end"] = 2 * place["head"] - place["neck"]
-    place["head_top"] = place["head_end"]
+    place["head_top"] = place.get("head_end", _above(place))
     place["spine"] = _along_spine(recording, found["neck"], place["pelvis"])
     joints = np.stack([place[name] for name in H36M17], axis=1)
     return (joints * (metres_per_unit or guess_unit(joints))).astype(np.float32)
+
+
+def _above(place: dict[str, np.ndarray]) -> np.ndarray:
+    """(T, 3) the crown of a head without an end: on from the neck, by the legs' length."""
+    hip, knee, ankle = (place[f"left_{name}"][0] for name in ("hip", "knee", "ankle"))
+    leg = np.linalg.norm(knee - hip) + np.linalg.norm(ankle - knee)
+    up = place["head"] - place["neck"]
+    length = np.linalg.norm(up, axis=-1, keepdims=True)
+    return place["head"] + up * (CROWN_SHARE * leg / np.maximum(length, 1e-9))
 
 
 def _along_spine(recording: Recording, neck: int, pelvis: np.ndarray) -> np.ndarray:

@@ -78,6 +78,16 @@ def test_names_of_several_makers_are_known(names, hip, shoulder):
     assert {f"left_{part}" for part in bvh.PARTS} <= found.keys()
 
 
+def test_a_head_without_an_end_has_a_crown_all_the_same(tmp_path):
+    file = tmp_path / "a.bvh"
+    write_bvh(file)
+    recording = bvh.read_bvh(file)
+    recording.names[recording.names.index("Head_end")] = "Hair"
+    nose, crown, thorax = bvh.to_h36m17(recording, file, None)[:, [9, 10, 8]].transpose(1, 0, 2)
+    np.testing.assert_allclose(np.linalg.norm(crown - nose, axis=-1), 0.14 * 0.85, atol=1e-4)
+    assert (((crown - nose) * (nose - thorax)).sum(-1) > 0).all()
+
+
 def test_a_skeleton_without_a_person_s_joints_is_refused(tmp_path):
     file = tmp_path / "a.bvh"
     write_bvh(file)
