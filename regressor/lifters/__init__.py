@@ -81,6 +81,11 @@ _LIFTERS = {
         "GLAGCN",
         "Graph convolutions over joints and time, small, made for accurate keypoints (ICCV 2023).",
     ),
+    "uao": (
+        "regressor.lifters.uao",
+        "UAO",
+        "Graph convolution and MLPs over one frame; says how sure it is of each joint (TMM 2025).",
+    ),
 }
 
 
