@@ -3,9 +3,9 @@
     python scripts/compare_lifters.py [--weights-folder FOLDER] [--models ktpformer mixste]
 
 Takes the demo clip and its true motion unless told otherwise. A lifter's weights are the first file
-in the folder whose name begins with the lifter's (ktpformer.safetensors, ktpformer_small.safetensors
-…), else those that are shipped; a lifter without weights is left out, and named. Errors are those
-of compare_motion.py, in millimetres.
+in the folder whose name begins with the lifter's (ktpformer_small.safetensors, …), else those that
+are shipped; a lifter without weights is left out, and named. Errors are those of compare_motion.py,
+in millimetres.
 """
 
 import json
