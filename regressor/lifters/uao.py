@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regressor.errors import PosecastError
 from regressor.lifters.blocks import DropPath, check_window
 from regressor.skeletons import H36M17_PARENTS, side
 
@@ -29,26 +28,17 @@ _DISTANCES = (1, 2, 3, 4, 2, 3, 4, 0, 1, 2, 3, 2, 3, 4, 2, 3, 4)
 class UAO(nn.Module):
     """Keypoints (B, n, J, 2), normalised screen coordinates, to root-relative joints (B, n, J, 3).
 
-    Each frame by itself, in the unit of the training's targets (metres in the published weights).
+    Each frame by itself, Human3.6M's 17 joints only, in the unit of the training's targets (metres in the published weights).
     The root's own output is not forced to zero.
     """
 
-    answers, channels = "valid", 2
+    answers, frames, joints, channels = "valid", 1, 17, 2
 
     def __init__(
-        self,
-        frames: int = 1,
-        joints: int = 17,
-        dim: int = 512,
-        depth: int = 3,
-        drop_path: float = 0.2,
-        dropout: float = 0.1,
+        self, dim: int = 512, depth: int = 3, drop_path: float = 0.2, dropout: float = 0.1
     ):
         """`drop_path` is the last block's rate; the MLPs over joints have half of `dropout`."""
         super().__init__()
-        if frames != 1 or joints != 17:
-            raise PosecastError("UAO's network looks at one frame of Human3.6M's 17 joints.")
-        self.frames, self.joints = frames, joints
         self.encoder = TwoLayers(2, dim // 8, dim)
         rates = torch.linspace(0, drop_path, depth).tolist()
         self.GCN_MLP = Trunk(dim, rates, dropout)

@@ -6,7 +6,6 @@ import torch
 
 from regressor import lifters
 from regressor.checkpoints import load_authors
-from regressor.errors import PosecastError
 from regressor.lifters.uao import adjacency, likelihood_loss
 from tests.lifters.published import (
     assert_every_parameter_learns,
@@ -72,9 +71,3 @@ def test_drop_path_and_dropout_grow_as_published():
     assert [block.drop_path.rate for block in blocks] == pytest.approx([0, 0.1, 0.2])
     assert blocks[0].channel_mlp.linear_mid.dropout.p == 0.1
     assert blocks[0].spatial_mlp.linear_mid.dropout.p == 0.05
-
-
-@pytest.mark.parametrize("options", [{"frames": 9}, {"joints": 15}])
-def test_other_windows_and_skeletons_are_refused(options):
-    with pytest.raises(PosecastError, match="one frame of Human3.6M's 17"):
-        lifters.create("uao", **options)
