@@ -61,11 +61,13 @@ PRESETS: dict[str, Recipe] = {
 _POSITIVE = ("batch", "learning_rate", "epochs", "pixels")
 
 
+_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
 _RANGES = {  # of options, both ends included
     "people": (0, math.inf), "people_share": (0, 1), "people_seed": (0, 2**32 - 1),
     "minutes": (0, math.inf), "steps": (1, math.inf), "dropout": (0, 0.99), "average": (0, 1),
     "check_people": (0, math.inf), "check_every": (1, math.inf), "save_minutes": (0, math.inf),
-    "log_every": (1, math.inf), "workers": (0, 1024), "threads": (1, 1024),
+    "check_windows": (0, math.inf), "shapes": (1, math.inf), "log_every": (1, math.inf),
+    "workers": (0, 1024), "threads": (1, 1024),
     "seed": (0, 2**32 - 1),
 }  # fmt: skip
 
@@ -111,6 +113,10 @@ class RunOptions:
         if self.devices != "auto" and not re.fullmatch(r"-1|\d+(,\d+)*", self.devices):
             raise PosecastError(
                 f"--devices {self.devices} has to be auto, a number, or numbers as in 0,1."
+            )
+        if self.precision not in _PRECISIONS:
+            raise PosecastError(
+                f"--precision {self.precision} isn't known: choose {' or '.join(_PRECISIONS)}."
             )
 
 

@@ -64,8 +64,9 @@ def test_every_lifter_learns(options, model):
     except ModuleNotFoundError:
         pytest.skip("not written yet")
     made = options("run", model=model, steps=2)
-    for name in ("dim", "depth", "heads"):
-        if name not in lifters.option_names(model) or model == "gla_gcn":
+    for name in ("frames", "dim", "depth", "heads"):
+        own = name != "frames" and model == "gla_gcn"
+        if own or name not in lifters.option_names(model):
             setattr(made, name, None)
     train_lifter(made)
     assert all(np.isfinite(list(losses(made.folder).values())))
@@ -141,6 +142,10 @@ def test_what_cannot_be_is_told_in_a_sentence(options, tmp_path):
         train_lifter(options("odd", model="mixture"))
     with pytest.raises(PosecastError, match="--batch 0 has to be above 0"):
         train_lifter(options("odd", batch=0))
+    with pytest.raises(PosecastError, match="--precision odd isn't known"):
+        train_lifter(options("odd", precision="odd"))
+    with pytest.raises(PosecastError, match="--minutes nan has to be at least 0"):
+        train_lifter(options("odd", minutes=float("nan")))
     with pytest.raises(PosecastError, match="has no option"):
         train_lifter(options("odd", options={"wings": 2}))
     with pytest.raises(PosecastError, match="13"):
