@@ -87,7 +87,17 @@ def test_the_learning_rate_of_the_small_preset_rises_and_falls():
 def test_every_lifter_has_both_presets():
     for name in names():
         small = recipe_of(name, "cpu")
-        assert small.network["frames"] == 27 and small.schedule == "cosine"
+        assert small.network.get("frames", 27) == 27 and small.schedule == "cosine"
         assert recipe_of(name, "paper") == PAPER[name]
     with pytest.raises(PosecastError, match="no lifter called nothing"):
         recipe_of("nothing", "paper")
+
+
+def test_a_network_that_says_how_unsure_it_is_learns_by_its_likelihood():
+    facts, arrays = golden("uao")
+    joints, s, target = (torch.as_tensor(arrays[name]) for name in ("mu", "s", "target"))
+    target[:, :, 0] = 0
+    for preset in ("paper", "cpu"):
+        terms = recipe_of("uao", preset).loss(joints, target, WEIGHTS, s)
+        assert float(terms["total"]) == pytest.approx(facts["gaussian_loss"], rel=1e-5)
+    assert float(terms["position"]) == pytest.approx(float((joints - target).norm(dim=-1).mean()))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from regressor.lifters.uao import likelihood_loss
+
 # MixSTE's and KTPFormer's weights of Human3.6M's and HumanEva's joints: limbs' ends count more.
 JOINT_WEIGHTS = {
     "h36m17": (1, 1, 2.5, 2.5, 1, 2.5, 2.5, 1, 1, 1, 1.5, 1.5, 4, 4, 1.5, 4, 4),
@@ -32,8 +34,16 @@ class Loss:
     """Half of the sum's square goes down instead of the sum: MixSTE's and KTPFormer's code starts
     the backward pass with the loss itself in place of 1."""
 
-    def __call__(self, predicted: Tensor, target: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """The terms by name, and their weighted sum, `total`; weights (J,)."""
+    def __call__(
+        self, predicted: Tensor, target: Tensor, weights: Tensor, s: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """The terms by name, and their weighted sum, `total`; weights (J,).
+
+        s (B, T, J, 1): how unsure a network says it is; then its likelihood is the total.
+        """
+        if s is not None:
+            position = (predicted - target).norm(dim=-1).mean()
+            return {"position": position, "total": likelihood_loss(predicted, s, target)}
         weights = weights if self.weighted else torch.ones_like(weights)
         terms = {"position": weighted_mpjpe(predicted, target, weights)}
         total = terms["position"]

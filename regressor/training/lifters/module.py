@@ -56,7 +56,7 @@ class Lifting(Learning):
         with attention_of(self.device):
             answers = answer(self.network, batch["inputs"], target)
         with torch.autocast(self.device.type, enabled=False):
-            found = [self.recipe.loss(p.float(), t, self.weights) for p, t in answers]
+            found = [self.recipe.loss(p.float(), t, self.weights, *s) for p, t, *s in answers]
         terms = {name: sum(part[name] for part in found if name in part) for name in found[0]}
         self.log_dict(
             {f"train/{name}": value.detach() for name, value in terms.items()},  # pyright: ignore
@@ -100,11 +100,15 @@ def attention_of(device: torch.device) -> AbstractContextManager:
     return nullcontext()
 
 
-def answer(network: nn.Module, inputs: Tensor, target: Tensor) -> list[tuple[Tensor, Tensor]]:
+def answer(network: nn.Module, inputs: Tensor, target: Tensor) -> list[tuple[Tensor, ...]]:
     """What the network says of windows (B, T, K, C), beside the targets (B, T, J, 3) that it meant.
 
-    One pair of (B, f, J, 3), or two for a GLA-GCN that answers for the centre and for all frames.
+    One pair of (B, f, J, 3), or two for a GLA-GCN that answers for the centre and for all frames; a
+    network that says how unsure it is adds that, (B, f, J, 1).
     """
+    if hasattr(network, "forward_uncertain"):
+        joints, s = network.forward_uncertain(inputs)  # pyright: ignore
+        return [(joints, matching(network, target, joints.shape[1]), s.float())]
     if hasattr(network, "forward_kept"):
         joints, kept = network.forward_kept(inputs)  # pyright: ignore
         index = kept[..., None, None].expand(-1, -1, *target.shape[2:])

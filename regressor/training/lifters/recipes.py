@@ -88,6 +88,9 @@ PAPER: dict[str, LifterRecipe] = {
     "videopose3d": LifterRecipe(
         optimiser="adam", learning_rate=1e-3, decay=0.95, epochs=80, batch=1024, norm_decay=True
     ),
+    "uao": LifterRecipe(  # their loop ends one before the 40 epochs that its option names
+        optimiser="adam", learning_rate=1e-3, decay=0.95, epochs=39, batch=128
+    ),
 }  # fmt: skip
 
 # The term of the published loss that pulls every motion towards rest is left out.
@@ -106,6 +109,7 @@ _SMALL_OF: dict[str, dict[str, Any]] = {
     "convformer": {"dim": 16, "depth": 2},
     "gla_gcn": {"dim": 48, "depth": 0, "global_local": True},
     "videopose3d": {"dim": 256},
+    "uao": {"dim": 128, "depth": 2},
 }
 # Windows a step, of networks that answer for one frame at a small price.
 _BATCH_OF = {
@@ -114,6 +118,7 @@ _BATCH_OF = {
     "convformer": 32,
     "gla_gcn": 32,
     "videopose3d": 256,
+    "uao": 256,
 }
 
 
