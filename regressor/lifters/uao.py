@@ -28,8 +28,8 @@ _DISTANCES = (1, 2, 3, 4, 2, 3, 4, 0, 1, 2, 3, 2, 3, 4, 2, 3, 4)
 class UAO(nn.Module):
     """Keypoints (B, n, J, 2), normalised screen coordinates, to root-relative joints (B, n, J, 3).
 
-    Each frame by itself, Human3.6M's 17 joints only, in the unit of the training's targets (metres in the published weights).
-    The root's own output is not forced to zero.
+    Each frame by itself, Human3.6M's 17 joints only, in the unit of the training's targets (metres
+    in the published weights). The root's own output is not forced to zero.
     """
 
     answers, frames, joints, channels = "valid", 1, 17, 2

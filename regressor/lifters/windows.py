@@ -81,6 +81,32 @@ def resample(values: np.ndarray, times: np.ndarray, at: np.ndarray) -> np.ndarra
     return (values[right - 1] * (1 - share) + values[right] * share).astype(values.dtype)
 
 
+def even_grid(times: np.ndarray, fps: float) -> tuple[np.ndarray, int]:
+    """Evenly spaced times (n,) over those of a track, and how many lifters' videos they hold.
+
+    They are at the lifter's `fps`, or at the multiple of it that leaves no frame of the track out.
+    """
+    length = len(times)
+    rate = (length - 1) / (times[-1] - times[0]) if length > 1 else fps
+    phases = max(1, round(rate / fps))
+    step = 1.0 / (fps * phases)
+    return times[0] + step * np.arange(int(np.ceil((times[-1] - times[0]) / step)) + 1), phases
+
+
+def with_confidence(
+    network: nn.Module,
+    expects: LifterInput,
+    keypoints: np.ndarray,
+    confidence: np.ndarray | None,
+) -> np.ndarray:
+    """Keypoints (T, 17, 2), with confidence (T, 17) as a third channel if the network reads one."""
+    if network.channels != 3:
+        return keypoints
+    if confidence is None or not expects.confidence:
+        confidence = np.ones(keypoints.shape[:2])
+    return np.concatenate([keypoints, confidence[..., None]], axis=-1)
+
+
 @dataclass(frozen=True)
 class Picture:
     """The camera of the keypoints: intrinsics (3, 3) and the picture's width, in pixels."""
@@ -131,19 +157,11 @@ def lift(
     networks that were trained with one. precision: see `inference.in_half`. one_by_one: the plain
     path of `plain.py`, in float32.
     """
-    if network.channels == 3:
-        if confidence is None or not expects.confidence:
-            confidence = np.ones(keypoints.shape[:2])
-        keypoints = np.concatenate([keypoints, confidence[..., None]], axis=-1)
-    length = len(times)
-    rate = (length - 1) / (times[-1] - times[0]) if length > 1 else expects.fps
-    phases = max(1, round(rate / expects.fps))
-    step = 1.0 / (expects.fps * phases)
-    count = int(np.ceil((times[-1] - times[0]) / step)) + 1
-    grid = times[0] + step * np.arange(count)
+    keypoints = with_confidence(network, expects, keypoints, confidence)
+    grid, phases = even_grid(times, expects.fps)
     even = torch.as_tensor(resample(keypoints.astype(np.float32), times, grid))
-    joints = torch.empty(count, 17, 3)
-    for phase in range(min(phases, count)):
+    joints = torch.empty(len(grid), 17, 3)
+    for phase in range(min(phases, len(grid))):
         seen = even[phase::phases]
         if one_by_one:
             part = plain.lift_even(network, expects.coordinates, seen, picture, flip, overlap)
