@@ -17,6 +17,7 @@ from regressor.cache import Cache, key_of
 from regressor.cameras import Camera, camera_of
 from regressor.errors import PosecastError
 from regressor.progress import Progress, Stages
+from regressor.refine import REFINEMENTS
 
 if TYPE_CHECKING:  # torch and mediapipe are imported when the work begins, not for --help
     from regressor.detection import Detections, Track
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # torch and mediapipe are imported when the work begins, not 
 
 EARLIER = "from an earlier run"
 Method = tyro.extras.literal_type_from_choices(methods.names())
+Refinement = tyro.extras.literal_type_from_choices(REFINEMENTS)
 
 
 @dataclass
@@ -63,6 +65,8 @@ class Options(command.Reporting):
     """The body's shape: as the video shows it, or the body's own."""
     device: str = "auto"
     """Where the lifter runs: auto, cpu, cuda."""
+    refine: Refinement | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """What makes a lifter's answer better before the body is fitted: uao."""
     smooth: float = 0.04
     """Standard deviation of the smoothing in seconds; 0 turns it off."""
     contacts: bool = True
@@ -82,6 +86,11 @@ def check(options: Options) -> None:
         least = "above 0" if name == "fps" else "from 0 up"
         name = name.replace("_", "-")
         raise PosecastError(f"--{name} {value:g} can't be used: give a number {least}.")
+    if options.refine and options.method in images.spellings():
+        raise PosecastError(
+            f"--refine {options.refine} is for lifters of keypoints, and {options.method} looks at "
+            "the pictures: leave it out, or choose another --method."
+        )
     command.check_output(options.output, ".npz", "a Motion file")
 
 
@@ -141,7 +150,9 @@ class Job:
             with self.stages.time("lift"):
                 found = fit_by_network(*seen, network, self.video, span, neutral, self.progress)
         else:
-            found = lift_and_fit(*seen, self.network, neutral, self.progress, self.stages)
+            how = (self.network, neutral, self.progress, self.stages, self.options.refine)
+            found, told = lift_and_fit(*seen, *how)
+            self.remarks.append(told)
         if self.cache:
             self.cache.keep_fit(key, found)
         return found
@@ -157,7 +168,7 @@ class Job:
         if kind == "fit":
             from regressor.smpl.body import DEFAULT_BODY
 
-            names += ["method", "gender", "betas"]
+            names += ["method", "gender", "betas", "refine"]
             more["body"] = options.body or DEFAULT_BODY
             more["weights"] = options.weights or methods.shipped_weights(options.method)
             more["camera"] = self.camera.intrinsics

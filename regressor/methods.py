@@ -61,7 +61,7 @@ def methods(weights: Path | None = None) -> list[dict[str, str]]:
 
 
 def refinements() -> list[dict[str, str]]:
-    """name, label and description of what may follow the fit, besides smoothing and contacts."""
+    """name, label and description of what may be asked for besides smoothing and contacts."""
     return [
         {"name": name, "label": label, "description": description}
         for name, (label, description) in refine.REFINEMENTS.items()

@@ -8,11 +8,12 @@ from regressor.detection import Detections, Track
 from regressor.lifters.windows import LifterInput, Picture, lift
 from regressor.motion import Motion
 from regressor.progress import Progress, Stages
-from regressor.refine import contacts, world
+from regressor.refine import contacts, uao_track, world
 from regressor.refine.smoothing import smooth_path, smooth_rotations
 from regressor.skeletons import to_h36m17
 from regressor.smpl.body import Body
 from regressor.smpl.fit import Fit, fit, posed_joints
+from regressor.smpl.seen import seen_from_joints
 
 
 def lift_and_fit(
@@ -24,8 +25,13 @@ def lift_and_fit(
     neutral: bool,
     progress: Progress,
     stages: Stages,
-) -> Fit:
-    """The body in the camera's axes, before anything smooths it; its own shape if `neutral`."""
+    refinement: str | None = None,
+) -> tuple[Fit, str | None]:
+    """The body in the camera's axes, before anything smooths it; its own shape if `neutral`.
+
+    refinement: None, or "uao" to refine what the lifter gives. What is to be told of it comes
+    second.
+    """
     network, expects = lifter
     with stages.time("lift"):
         progress.update("lift", 0, 1)
@@ -33,10 +39,25 @@ def lift_and_fit(
         points = combine @ track.keypoints
         sure = track.confidence @ (np.abs(combine) / np.abs(combine).sum(1, keepdims=True)).T
         picture = Picture(camera.intrinsics, detections.width)
-        lifted = lift(network, expects, points, track.times, picture, confidence=sure)
+        if refinement:
+            refined = uao_track.refine(
+                network,
+                expects,
+                points,
+                track.times,
+                picture,
+                confidence=sure,
+                seen=seen_from_joints(body, track.skeleton),
+                camera=camera.source,
+                report=lambda done, total: progress.update("lift", done, total),
+            )
+            lifted, told = refined.joints, str(refined)
+        else:
+            lifted = lift(network, expects, points, track.times, picture, confidence=sure)
+            told = None
         progress.update("lift", 1, 1)
     with stages.time("fit"):
-        return fit(
+        found = fit(
             body,
             lifted,
             track.keypoints,
@@ -48,6 +69,7 @@ def lift_and_fit(
             neutral=neutral,
             report=lambda done, total: progress.update("fit", done, total),
         )
+    return found, told
 
 
 def refine(

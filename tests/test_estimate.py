@@ -130,7 +130,7 @@ def demo():
 
 def motion_of(track, detections, camera, options):
     lifter, body = load_lifter(options.method), load_body()
-    found = reconstruct.lift_and_fit(
+    found, _ = reconstruct.lift_and_fit(
         track, detections, camera, body, lifter, False, Progress("none"), Stages()
     )
     return reconstruct.refine(found, track, detections, camera, body, options.smooth, True)

@@ -19,7 +19,7 @@ def test_the_command_prints_what_runs_with_the_shipped_weights():
     assert [method["name"] for method in told["methods"]] == shipped
     assert told["methods"][0]["label"] == "KTPFormer"
     assert "Transformer" in told["methods"][0]["description"]
-    assert told["refinements"] == []
+    assert [refinement["name"] for refinement in told["refinements"]] == ["uao"]
 
 
 def test_a_new_lifter_appears_with_its_weights(tmp_path, monkeypatch):

@@ -68,7 +68,7 @@ def begin(context: Context) -> str | None:
     point = seen.point(settings.person_number) if seen else None
     options, files = request.options_of(settings, prefs, fps, point)
     if settings.uao and choices.refinement_is_there("uao"):
-        options["uao"] = True
+        options["refine"] = "uao"
     python = environment.find_python(prefs.python)
     root = environment.user_folder() / "cache"
     name = cache.key(video, options | {"python": str(python)}, files)

@@ -72,9 +72,9 @@ def test_several_people(start, tmp_path):
 
 
 def test_options_are_passed_on():
-    options = {"fov": 60.0, "smooth": None, "contacts": False, "uao": True, "models": ["a", "b"]}
+    options = {"fov": 60.0, "smooth": None, "contacts": False, "mask": True, "models": ["a", "b"]}
     words = estimator.options_to_arguments(options | {"none": []})
-    assert words == ["--fov", "60.0", "--no-contacts", "--uao", "--models", "a", "b"]
+    assert words == ["--fov", "60.0", "--no-contacts", "--mask", "--models", "a", "b"]
 
 
 @pytest.mark.parametrize(
