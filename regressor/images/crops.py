@@ -21,6 +21,7 @@ from torch import Tensor
 
 SIZE = 224
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of RGB in 0 .. 1
+OUTSIDE = -10.0  # of a picture that reaches from -1 to 1
 Convention = Literal["spin", "dsr"]
 
 
@@ -135,17 +136,21 @@ def _around_box(
 
 
 def warp_batch(images: Tensor, matrices: Tensor, size: int = SIZE) -> Tensor:
-    """Pictures (B, 3, H, W), 0 .. 255, by matrices (B, 3, 3) to float32 (B, 3, size, size).
+    """Pictures (B, 3, H, W), 0 .. 255, by homographies (B, 3, 3) to float32 (B, 3, size, size).
 
-    The cut of "dsr" on the pictures' device, for many at once; black outside.
+    The cut of "dsr" on the pictures' device, for many at once; black outside, and where a
+    turned camera (rendering.perspective) would see what is behind the true one.
     """
     height, width = images.shape[-2:]
     inverse = torch.linalg.inv(matrices.double()).to(images.device)
     steps = torch.arange(size, dtype=torch.float64, device=images.device)
     y, x = torch.meshgrid(steps, steps, indexing="ij")
-    places = torch.stack([x, y, torch.ones_like(x)], dim=-1) @ inverse[:, None, :2].transpose(2, 3)
+    places = torch.stack([x, y, torch.ones_like(x)], dim=-1) @ inverse[:, None].transpose(2, 3)
+    depth = places[..., 2:]
+    places = places[..., :2] / torch.where(depth > 0, depth, torch.inf)
     extent = torch.tensor([width, height], device=images.device)
-    grid = ((2 * places + 1) / extent - 1).float()
+    grid = (2 * places + 1) / extent - 1
+    grid = torch.where(depth > 0, grid, OUTSIDE).float()
     return F.grid_sample(images.float(), grid, padding_mode="zeros", align_corners=False)
 
 

@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 from regressor.skeletons import H36M17, SMPL24
 from regressor.smpl.body import Body, local_rotations
 from regressor.smpl.landmarks import RidingLandmarks
+from rendering.rotations import smallest_rotation
 
 STRAIGHT = 0.35  # sine of the bend below which a hinge's axis says little about the twist
 
@@ -99,11 +100,3 @@ def place_limb(
     for name, direction, rest in ((top, upper, rest_upper), (middle, lower, rest_lower)):
         turn = frames(direction, axis) @ frames(rest.expand_as(still), still).transpose(-1, -2)
         world[:, SMPL24.index(name)] = turn
-
-
-def smallest_rotation(source: Tensor, target: Tensor) -> Tensor:
-    """(..., 3, 3) that turn unit vectors `source` into `target` the shortest way."""
-    axis = torch.linalg.cross(source, target)
-    sine = axis.norm(dim=-1, keepdim=True)
-    angle = torch.atan2(sine, (source * target).sum(-1, keepdim=True))
-    return roma.rotvec_to_rotmat(axis / sine.clamp(min=1e-6) * angle)

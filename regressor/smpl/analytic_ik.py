@@ -1,0 +1,225 @@
+"""Analytic inverse kinematics: SMPL's rotations from 24 joints, twists, and the leaves' rotations.
+
+PersPose's (ICCV 2025, arXiv 2508.17239, section 3.4; after HybrIK, CVPR 2021, with a twist that is
+a direction and not an angle). A skeleton with the body's own bone lengths is laid along the
+joints, from the pelvis outwards; each bone's direction and its ortho-twist give a rotation.
+
+The authors' code calls some cross products without a dimension, so that it is wrong for batches of
+exactly three people; this isn't.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import roma
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from regressor.skeletons import SMPL24_PARENTS
+from regressor.smpl.body import local_rotations
+from regressor.smpl.start import frames
+from rendering.rotations import smallest_rotation
+
+LEAVES = (22, 23, 10, 11, 15)  # hands, feet, head: their rotations are told, not found
+# The joint whose rotation a bone tells, by the joint at the bone's end. The pelvis and the chest
+# carry three bones each, and are laid out as wholes.
+TURNED_BY = {
+    **{4: 1, 5: 2, 6: 3, 7: 4, 8: 5, 9: 6, 10: 7, 11: 8, 15: 12, 16: 13},
+    **{17: 14, 18: 16, 19: 17, 20: 18, 21: 19, 22: 20, 23: 21},
+}
+HIPS, CHEST, BRANCHES = (1, 2, 3), 9, (12, 13, 14)
+FIRST_BETAS = torch.arange(-20, 20) / 10  # that are tried
+FAR_M = 0.015  # from the target's own bone, whence "own_direction" takes that
+
+
+class Skeleton(NamedTuple):
+    """joints (..., 24, 3) m; the world rotations (..., 3, 3) of `pelvis` and `chest`."""
+
+    joints: Tensor
+    pelvis: Tensor
+    chest: Tensor
+
+
+class Solution(NamedTuple):
+    """SMPL's parameters: rotations (..., 24, 3, 3) to the parents, translation (..., 3) m, betas.
+
+    world: (..., 24, 3, 3), the same rotations to the world.
+    """
+
+    rotations: Tensor
+    translation: Tensor
+    betas: Tensor
+    world: Tensor
+
+
+def bones(joints: Tensor) -> Tensor:
+    """Joints (..., 24, 3) to each one's way from its parent (..., 24, 3); the root has none."""
+    ways = joints[..., 1:, :] - joints[..., list(SMPL24_PARENTS[1:]), :]
+    return torch.cat([torch.zeros_like(joints[..., :1, :]), ways], dim=-2)
+
+
+def ortho_twists(rest: Tensor) -> Tensor:
+    """Joints at rest (..., 24, 3) to unit vectors (..., 24, 3) square to their bones.
+
+    That which points backward (-z) as nearly as it can; 0 where a bone runs along z.
+    """
+    along = normalize(bones(rest), dim=-1)
+    back = along.new_tensor([0.0, 0.0, -1.0])
+    return normalize(back - (back * along).sum(-1, keepdim=True) * along, dim=-1)
+
+
+def posed_twists(rest: Tensor, world: Tensor) -> Tensor:
+    """The ortho-twists (..., 24, 3) of a posed body, by its world rotations (..., 24, 3, 3)."""
+    carried = world[..., [0, *SMPL24_PARENTS[1:]], :, :]
+    return (carried @ ortho_twists(rest)[..., None])[..., 0]
+
+
+def solve(
+    joints: Tensor,
+    twists: Tensor,
+    leaves: Tensor,
+    betas: Tensor,
+    joints_at_rest: Callable[[Tensor], Tensor],
+) -> Solution:
+    """SMPL's parameters from what a network says.
+
+    joints and twists: (..., 24, 3) m and directions. leaves: (..., 5, 3, 3), the rotations of
+    LEAVES to their parents. betas: (..., K); the first is searched for and not used.
+    joints_at_rest: a body's, betas (..., K) to joints (..., 24, 3).
+    """
+    betas = search_first_beta(joints, betas, joints_at_rest)
+    rest = joints_at_rest(betas)
+    skeleton = fit_skeleton(rest, joints, own_direction=True)
+    world = world_rotations(rest, skeleton, twists, leaves)
+    translation = skeleton.joints[..., 0, :] - rest[..., 0, :]
+    return Solution(local_rotations(world), translation, betas, world)
+
+
+def search_first_beta(
+    joints: Tensor, betas: Tensor, joints_at_rest: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """betas (..., K) with the first of FIRST_BETAS whose skeleton lies nearest in x and y."""
+    first = FIRST_BETAS.to(betas)[:, None]
+    others = betas[..., None, 1:].expand(*betas.shape[:-1], len(first), -1)
+    tried = torch.cat([first.expand(*others.shape[:-1], 1), others], dim=-1)
+    target = joints[..., None, :, :]
+    fitted = fit_skeleton(joints_at_rest(tried), target, keep_xy=True).joints
+    away = (fitted - target)[..., :2].norm(dim=-1).mean(-1)
+    best = away.argmin(dim=-1)[..., None, None].expand(*betas.shape[:-1], 1, betas.shape[-1])
+    return tried.gather(-2, best)[..., 0, :]
+
+
+def fit_skeleton(
+    rest: Tensor, joints: Tensor, keep_xy: bool = False, own_direction: bool = False
+) -> Skeleton:
+    """Lays a body's bones, at rest (..., 24, 3), along joints (..., 24, 3), both in metres.
+
+    Every bone begins where the fitted one before it ends, and points to its target joint.
+    keep_xy: its x and y reach the target where the bone is long enough; the rest is depth.
+    own_direction: where it would end FAR_M or more from where the target's own bone points,
+        it goes there instead.
+    """
+    rest, joints = torch.broadcast_tensors(rest, joints)
+    still, wanted = bones(rest), bones(joints)
+    pelvis, moved = lay_pelvis(rest - rest[..., :1, :], joints - joints[..., :1, :])
+    root = joints[..., 0, :] + moved
+    fitted = [root, *(root + turned(pelvis, still[..., i, :]) for i in HIPS)]
+    chest = pelvis
+    for i in range(4, 24):
+        start = fitted[SMPL24_PARENTS[i]]
+        if i == BRANCHES[0]:
+            chest = lay_chest(still, joints, start)
+        if i in BRANCHES:
+            fitted.append(start + turned(chest, still[..., i, :]))
+            continue
+        length = still[..., i, :].norm(dim=-1, keepdim=True)
+        bone = towards(joints[..., i, :] - start, length, keep_xy)
+        if own_direction:
+            own = length * normalize(wanted[..., i, :], dim=-1)
+            far = (bone - own).norm(dim=-1, keepdim=True) >= FAR_M
+            bone = torch.where(far, own, bone)
+        fitted.append(start + bone)
+    return Skeleton(torch.stack(fitted, dim=-2), pelvis, chest)
+
+
+def turned(rotation: Tensor, vector: Tensor) -> Tensor:
+    """Vectors (..., 3) by rotations (..., 3, 3)."""
+    return (rotation @ vector[..., None])[..., 0]
+
+
+def towards(way: Tensor, length: Tensor, keep_xy: bool) -> Tensor:
+    """Bones (..., 3) of a length (..., 1) along `way` (..., 3)."""
+    plain = length * normalize(way, dim=-1)
+    if not keep_xy:
+        return plain
+    left = length**2 - (way[..., :2] ** 2).sum(-1, keepdim=True)
+    depth = torch.sign(way[..., 2:]) * left.clamp(min=0).sqrt()
+    return torch.where(depth == 0, plain, torch.cat([way[..., :2], depth], dim=-1))
+
+
+def lay_pelvis(rest: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
+    """The pelvis's rotation (..., 3, 3), and how far its root moves (..., 3) from the target's.
+
+    rest and joints (..., 24, 3) about their roots. The triangles of hips and spine are brought
+    into one plane, then turned in it by the mean of the three corners' angles.
+    """
+    before, after = rest[..., HIPS, :], joints[..., HIPS, :]
+    axis = normal(after)
+    swing = smallest_rotation(normal(before), axis)
+    middle = after.mean(dim=-2)
+    spokes = to_middle(before) @ swing.transpose(-1, -2)
+    angle = mean_angle(signed_angles(spokes, to_middle(after), axis[..., None, :]))
+    rotation = roma.rotvec_to_rotmat(angle[..., None] * axis) @ swing
+    return rotation, middle - turned(rotation, before.mean(dim=-2))
+
+
+def normal(triangle: Tensor) -> Tensor:
+    """The unit normal (..., 3) of triangles (..., 3, 3)."""
+    first, second, third = triangle.unbind(-2)
+    return normalize(torch.linalg.cross(second - first, third - first, dim=-1), dim=-1)
+
+
+def to_middle(points: Tensor) -> Tensor:
+    """Points (..., N, 3) about their mean."""
+    return points - points.mean(dim=-2, keepdim=True)
+
+
+def signed_angles(source: Tensor, target: Tensor, axis: Tensor) -> Tensor:
+    """(...) radians from `source` to `target` (..., 3) about `axis` (..., 3), to which both lie
+    square."""
+    sine = (torch.linalg.cross(source, target, dim=-1) * axis).sum(-1)
+    return torch.atan2(sine, (source * target).sum(-1))
+
+
+def mean_angle(angles: Tensor) -> Tensor:
+    """The mean of three angles (..., 3), pairwise as published: ((a + b) / 2 + c) / 2."""
+    first, second, third = angles.unbind(-1)
+    return halfway(halfway(first, second), third)
+
+
+def halfway(one: Tensor, other: Tensor) -> Tensor:
+    """The angle between two, on the shorter side."""
+    mean = (one + other) / 2
+    return torch.where((one - other).abs() > torch.pi, mean + torch.pi, mean)
+
+
+def lay_chest(still: Tensor, joints: Tensor, start: Tensor) -> Tensor:
+    """The chest's rotation (..., 3, 3): neck and collars together, from where the spine ends.
+
+    still: the bones at rest (..., 24, 3); joints (..., 24, 3); start: the fitted chest (..., 3).
+    """
+    before, after = still[..., BRANCHES, :], joints[..., BRANCHES, :] - start[..., None, :]
+    return roma.special_procrustes(after.transpose(-1, -2) @ before)
+
+
+def world_rotations(rest: Tensor, skeleton: Skeleton, twists: Tensor, leaves: Tensor) -> Tensor:
+    """World rotations (..., 24, 3, 3) of a fitted skeleton, by twists (..., 24, 3) and leaves."""
+    before = frames(bones(rest), ortho_twists(rest))
+    after = frames(bones(skeleton.joints), twists)
+    turns = after @ before.transpose(-1, -2)
+    world: dict[int, Tensor] = {0: skeleton.pelvis, CHEST: skeleton.chest}
+    world |= {joint: turns[..., end, :, :] for end, joint in TURNED_BY.items() if joint != CHEST}
+    for i, leaf in enumerate(LEAVES):
+        world[leaf] = world[SMPL24_PARENTS[leaf]] @ leaves[..., i, :, :]
+    return torch.stack([world[i] for i in range(24)], dim=-3)
