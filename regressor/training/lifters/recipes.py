@@ -95,7 +95,7 @@ PAPER: dict[str, LifterRecipe] = {
 
 # The term of the published loss that pulls every motion towards rest is left out.
 _CPU = LifterRecipe(
-    learning_rate=1e-3, weight_decay=0.02, schedule="cosine", epochs=100, batch=16,
+    learning_rate=7e-4, weight_decay=0.02, schedule="cosine", epochs=100, batch=4,
     loss=Loss(weighted=True, velocity=2.0), average=0.998, clip=1.0, fps=12.5,
 )  # fmt: skip
 _SMALL = {"frames": 27, "dim": 64, "depth": 3, "heads": 4, "drop_path": 0.0, "dropout": 0.0}
