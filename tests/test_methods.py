@@ -23,13 +23,13 @@ def test_the_command_prints_what_runs_with_the_shipped_weights():
 
 
 def test_a_new_lifter_appears_with_its_weights(tmp_path, monkeypatch):
-    entry = ("regressor.lifters.ktpformer", "KTPFormer", "Another.")
+    entry = ("regressor.lifters.ktpformer", "KTPFormer", "Another", "Another one.")
     monkeypatch.setitem(lifters._LIFTERS, "another", entry)
     assert "another" not in [method["name"] for method in methods.methods()]
     small = {"frames": 9, "dim": 16, "depth": 1, "heads": 2}
     network, file = lifters.create("another", **small), tmp_path / "mine.safetensors"
     checkpoints.save(network, file, name="another", options=small, card={})
-    assert methods.methods(file)[1]["description"] == "Another."
+    assert methods.methods(file)[1]["description"] == "Another one."
     found = [method["name"] for method in methods.methods(tmp_path / "authors.pt")]
     assert found == [*lifters.names(), *images.names()]  # it may be for any
 

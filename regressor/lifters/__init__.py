@@ -18,10 +18,11 @@ if TYPE_CHECKING:  # menus ask for the names, and shouldn't wait for torch
     from torch import nn
 
 WEIGHTS = Path(__file__).parent / "weights"
-# name: (module, class, one sentence on it)
+# name: (module, class, the authors' name for it, one sentence on it)
 _LIFTERS = {
     "ktpformer": (
         "regressor.lifters.ktpformer",
+        "KTPFormer",
         "KTPFormer",
         "Transformer over joints and time that starts from the skeleton's graph and the frames' "
         "chain (CVPR 2024).",
@@ -29,21 +30,25 @@ _LIFTERS = {
     "mixste": (
         "regressor.lifters.mixste",
         "MixSTE",
+        "MixSTE",
         "Transformer that looks in turn at the joints of a frame and at a joint through time "
         "(CVPR 2022).",
     ),
     "hot_mixste": (
         "regressor.lifters.hourglass",
         "HoTMixSTE",
+        "HoT-MixSTE",
         "MixSTE that thinks about a third of the frames and answers for all (HoT, CVPR 2024).",
     ),
     "tpc_mixste": (
         "regressor.lifters.hourglass",
         "TPCMixSTE",
+        "TPC-MixSTE",
         "MixSTE that ends with the frames that tell most, for the middle one (HoT, CVPR 2024).",
     ),
     "videopose3d": (
         "regressor.lifters.videopose3d",
+        "VideoPose3D",
         "VideoPose3D",
         "Temporal convolutions, the baseline that all compare to; lifts a video in one pass "
         "(CVPR 2019).",
@@ -51,16 +56,19 @@ _LIFTERS = {
     "motionbert": (
         "regressor.lifters.motionbert",
         "MotionBERT",
+        "MotionBERT",
         "Two streams of a transformer, over joints and over time, that read the keypoints' "
         "confidence too (ICCV 2023).",
     ),
     "hot_motionbert": (
         "regressor.lifters.hourglass_motionbert",
         "HoTMotionBERT",
+        "HoT-MotionBERT",
         "MotionBERT that thinks about a third of the frames and answers for all (HoT, CVPR 2024).",
     ),
     "mhformer": (
         "regressor.lifters.mhformer",
+        "MHFormer",
         "MHFormer",
         "Transformer that weighs three hypotheses of the pose of a window's middle frame "
         "(CVPR 2022).",
@@ -68,10 +76,12 @@ _LIFTERS = {
     "tpc_mhformer": (
         "regressor.lifters.hourglass_mhformer",
         "TPCMHFormer",
+        "TPC-MHFormer",
         "MHFormer that ends with the third of the frames that tells most (HoT, CVPR 2024).",
     ),
     "convformer": (
         "regressor.lifters.convformer",
+        "ConvFormer",
         "ConvFormer",
         "Transformer with convolutions of several sizes for its queries, keys and values; few "
         "parameters (2024).",
@@ -79,10 +89,12 @@ _LIFTERS = {
     "gla_gcn": (
         "regressor.lifters.gla_gcn",
         "GLAGCN",
+        "GLA-GCN",
         "Graph convolutions over joints and time, small, made for accurate keypoints (ICCV 2023).",
     ),
     "uao": (
         "regressor.lifters.uao",
+        "UAO",
         "UAO",
         "Graph convolution and MLPs over one frame; says how sure it is of each joint (TMM 2025).",
     ),
@@ -96,12 +108,12 @@ def names() -> list[str]:
 
 def describe(name: str) -> str:
     """One sentence on a lifter, for help texts and menus."""
-    return _entry(name)[2]
+    return _entry(name)[3]
 
 
 def label(name: str) -> str:
     """A lifter's name as its authors write it."""
-    return _entry(name)[1]
+    return _entry(name)[2]
 
 
 def shipped_weights(name: str) -> Path | None:
@@ -130,7 +142,7 @@ def options_of(name: str, state: Mapping[str, Any], source: str) -> dict[str, in
 
     Raises FileFormatError where the file `source` is for another network.
     """
-    module, _, _ = _entry(name)
+    module, *_ = _entry(name)
     try:
         return importlib.import_module(module).options_of(state)
     except (KeyError, IndexError) as error:
@@ -140,11 +152,11 @@ def options_of(name: str, state: Mapping[str, Any], source: str) -> dict[str, in
 
 
 def _class(name: str) -> type["nn.Module"]:
-    module, class_name, _ = _entry(name)
+    module, class_name, *_ = _entry(name)
     return getattr(importlib.import_module(module), class_name)
 
 
-def _entry(name: str) -> tuple[str, str, str]:
+def _entry(name: str) -> tuple[str, str, str, str]:
     if name not in _LIFTERS:
         raise PosecastError(f"There is no lifter called {name}: choose {' or '.join(_LIFTERS)}.")
     return _LIFTERS[name]
