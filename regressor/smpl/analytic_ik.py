@@ -5,7 +5,8 @@ a direction and not an angle). A skeleton with the body's own bone lengths is la
 joints, from the pelvis outwards; each bone's direction and its ortho-twist give a rotation.
 
 The authors' code calls some cross products without a dimension, so that it is wrong for batches of
-exactly three people; this isn't.
+exactly three people; this isn't. Its guard against a division by zero, `angle`'s, is kept: the
+pelvis's triangles are so small that it turns them by up to 1e-5 rad.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,6 @@ from torch.nn.functional import normalize
 from regressor.skeletons import SMPL24_PARENTS
 from regressor.smpl.body import local_rotations
 from regressor.smpl.start import frames
-from rendering.rotations import smallest_rotation
 
 LEAVES = (22, 23, 10, 11, 15)  # hands, feet, head: their rotations are told, not found
 # The joint whose rotation a bone tells, by the joint at the bone's end. The pelvis and the chest
@@ -54,9 +54,9 @@ class Solution(NamedTuple):
 
 
 def bones(joints: Tensor) -> Tensor:
-    """Joints (..., 24, 3) to each one's way from its parent (..., 24, 3); the root has none."""
+    """Joints (..., 24, 3) to each one's way from its parent (..., 24, 3); the root's stays."""
     ways = joints[..., 1:, :] - joints[..., list(SMPL24_PARENTS[1:]), :]
-    return torch.cat([torch.zeros_like(joints[..., :1, :]), ways], dim=-2)
+    return torch.cat([joints[..., :1, :], ways], dim=-2)
 
 
 def ortho_twists(rest: Tensor) -> Tensor:
@@ -70,9 +70,12 @@ def ortho_twists(rest: Tensor) -> Tensor:
 
 
 def posed_twists(rest: Tensor, world: Tensor) -> Tensor:
-    """The ortho-twists (..., 24, 3) of a posed body, by its world rotations (..., 24, 3, 3)."""
-    carried = world[..., [0, *SMPL24_PARENTS[1:]], :, :]
-    return (carried @ ortho_twists(rest)[..., None])[..., 0]
+    """The ortho-twists (..., 24, 3) of a posed body, by its world rotations (..., 24, 3, 3).
+
+    A bone turns with the joint where it begins. (The root ends none: its entry means nothing.)
+    """
+    carriers = world[..., [0, *SMPL24_PARENTS[1:]], :, :]
+    return turned(carriers, ortho_twists(rest))
 
 
 def solve(
@@ -165,31 +168,36 @@ def lay_pelvis(rest: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
     into one plane, then turned in it by the mean of the three corners' angles.
     """
     before, after = rest[..., HIPS, :], joints[..., HIPS, :]
-    axis = normal(after)
-    swing = smallest_rotation(normal(before), axis)
-    middle = after.mean(dim=-2)
-    spokes = to_middle(before) @ swing.transpose(-1, -2)
-    angle = mean_angle(signed_angles(spokes, to_middle(after), axis[..., None, :]))
-    rotation = roma.rotvec_to_rotmat(angle[..., None] * axis) @ swing
-    return rotation, middle - turned(rotation, before.mean(dim=-2))
+    old, new = normal(before), normal(after)
+    tilt = angle(old, new)[..., None] * normalize(torch.linalg.cross(old, new, dim=-1), dim=-1)
+    swing, axis = roma.rotvec_to_rotmat(tilt), normalize(new, dim=-1)
+    spokes = about_middle(before) @ swing.transpose(-1, -2)
+    turn = mean_angle(signed_angle(spokes, about_middle(after), axis[..., None, :]))
+    rotation = roma.rotvec_to_rotmat(turn[..., None] * axis) @ swing
+    return rotation, after.mean(dim=-2) - turned(rotation, before.mean(dim=-2))
 
 
 def normal(triangle: Tensor) -> Tensor:
-    """The unit normal (..., 3) of triangles (..., 3, 3)."""
+    """The normal (..., 3) of triangles (..., 3, 3), as long as twice their area."""
     first, second, third = triangle.unbind(-2)
-    return normalize(torch.linalg.cross(second - first, third - first, dim=-1), dim=-1)
+    return torch.linalg.cross(second - first, third - first, dim=-1)
 
 
-def to_middle(points: Tensor) -> Tensor:
+def about_middle(points: Tensor) -> Tensor:
     """Points (..., N, 3) about their mean."""
     return points - points.mean(dim=-2, keepdim=True)
 
 
-def signed_angles(source: Tensor, target: Tensor, axis: Tensor) -> Tensor:
-    """(...) radians from `source` to `target` (..., 3) about `axis` (..., 3), to which both lie
-    square."""
-    sine = (torch.linalg.cross(source, target, dim=-1) * axis).sum(-1)
-    return torch.atan2(sine, (source * target).sum(-1))
+def angle(one: Tensor, other: Tensor) -> Tensor:
+    """(...) radians between vectors (..., 3), with the published guards."""
+    lengths = one.norm(dim=-1) * other.norm(dim=-1)
+    return torch.acos(((one * other).sum(-1) / (lengths + 1e-8)).clamp(1e-7 - 1, 1 - 1e-7))
+
+
+def signed_angle(source: Tensor, target: Tensor, axis: Tensor) -> Tensor:
+    """(...) radians from `source` to `target` (..., 3) about `axis` (..., 3), square to both."""
+    side = torch.sign((torch.linalg.cross(source, target, dim=-1) * axis).sum(-1))
+    return side * angle(source, target)
 
 
 def mean_angle(angles: Tensor) -> Tensor:
