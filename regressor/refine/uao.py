@@ -73,13 +73,15 @@ def optimise(
                 distance(project(placed(joints, roots), camera), keypoints).mean()
                 for joints, _ in answers
             ]
-            total = options.near * sum(near) + options.projection * sum(misses)
+            total = options.near * (near[0] + near[1])
+            total = total + options.projection * (misses[0] + misses[1])
             terms.append(torch.stack([total, *near, *misses]).detach())
             optimiser.zero_grad()
             total.backward()
             optimiser.step()
     with torch.no_grad():
-        joints = sum(joints for joints, _ in both(network, *z)) / 2
+        plain, turned = both(network, *z)
+        joints = (plain[0] + turned[0]) / 2
         joints[:, :, 0] = 0
     shown = torch.stack(terms) if terms else keypoints.new_zeros(0, 5)
     return Optimised(joints, z[0].detach(), z[1].detach(), shown)

@@ -21,6 +21,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regressor.lifters import inference
@@ -39,8 +40,9 @@ from regressor.skeletons import H36M17_PARENTS
 from regressor.smpl.fit import huber, place
 
 _SHAKE = 0.01  # standard deviation of the keypoints' shaking, in units of the person
-_SHAKEN = 2  # how often
+_SHAKEN = 1  # how often
 _LEAST = 0.02  # m: nobody is surer of a joint than this
+_KEYPOINTS, _BONES_M = 0.01, 0.01  # standard deviations: units of the person, metres
 _BONES = list(range(1, 17))
 _SLOPE = 0.25  # how much farther than the frame beside it a frame may go, as a share
 
@@ -49,18 +51,23 @@ _SLOPE = 0.25  # how much farther than the frame beside it a frame may go, as a 
 class Options:
     """The weights of the terms, and how far the optimisation goes."""
 
-    steps: int = 24
+    steps: int = 8
     """At most; it ends before when `patience` steps gain less than `enough` of the loss."""
-    enough: float = 0.003
-    patience: int = 3
-    learning_rate: float = 0.001
-    near: float = 0.005
-    """m: the distance from the first answer counts by this over the uncertainty."""
+    enough: float = 0.01
+    patience: int = 2
+    learning_rate: float = 0.003
+    near: float = 1.0
+    """Of the distance from the first answer, in units of the uncertainty."""
     projection: float = 1.0
+    """Of the distance from the keypoints, in hundredths of the person's unit."""
     bones: float = 1.0
+    """Of the bones' distance from their usual lengths, in centimetres."""
+    knots_s: float = 0.2
+    """Seconds from one to the next of the times at which keypoints move; they follow in between, so
+    that the detector's trembling isn't followed."""
     root: Literal["follows", "stays"] = "follows"
     """Whether an estimated root goes along with the joints or stays at its first place."""
-    piece: int = 300
+    piece: int = 600
     """Frames that are optimised together, which bounds the memory."""
 
 
@@ -175,21 +182,26 @@ class Track:
         self.roots = self.place(self.first, slice(None)) if roots is None else at_grid(roots)
         self.true_roots = roots is not None
 
-    def lift(self, part: slice, moved: Tensor | None, flip: bool = True) -> Tensor:
-        """Joints (n, 17, 3) from the part's keypoints, moved (n, 17, 2) in units of the person."""
+    def lift(self, part: slice, moved: Tensor | None, whole: bool = True) -> Tensor:
+        """Joints (n, 17, 3) from the part's keypoints, moved (n, 17, 2) in units of the person.
+
+        `whole` with overlapping and mirrored windows; without, it takes a quarter of the time. A
+        part may be every so many frames of the grid as make one of the lifter's videos.
+        """
         points = self.even[part]
         if moved is not None:
             shifted = points[..., :2] + moved * self.unit[part]
             points = torch.cat([shifted, points[..., 2:]], dim=-1)
         joints = points.new_zeros(len(points), 17, 3)
-        for phase in range(min(self.phases, len(points))):
-            joints[phase :: self.phases] = inference.lift_even(
+        phases = self.phases // (part.step or 1)
+        for phase in range(min(phases, len(points))):
+            joints[phase::phases] = inference.lift_even(
                 self.network,
                 self.coordinates,
-                points[phase :: self.phases],
+                points[phase::phases],
                 self.picture,
-                flip,
-                True,
+                whole,
+                whole,
                 "float32",
             )
         return joints
@@ -210,15 +222,23 @@ class Track:
 def descend(
     track: Track, part: slice, options: Options, report: Callable[[int], None]
 ) -> tuple[Tensor, int]:
-    """How the keypoints of a part move (n, 17, 2), in units of the person, and the steps taken."""
-    z = torch.zeros_like(track.even[part][..., :2]).requires_grad_()
-    optimiser = torch.optim.Adam([z], lr=options.learning_rate)
-    least, best, stale, step = float("inf"), z.detach().clone(), 0, 0
+    """How the keypoints of a part move (n, 17, 2), in units of the person, and the steps taken.
+
+    As knots are shared by the frames between them, one of the lifter's videos tells enough.
+    """
+    grid, one = track.grid[part], slice(part.start, part.stop, track.phases)
+    knots = torch.zeros(2 + int((grid[-1] - grid[0]) / options.knots_s), 17, 2, requires_grad=True)
+    optimiser = torch.optim.Adam([knots], lr=options.learning_rate)
+    least, best, stale, step = float("inf"), torch.zeros(len(grid), 17, 2), 0, 0
+    first = None
     for step in range(options.steps + 1):
-        loss = energy(track, part, track.lift(part, z), options)
+        z = between(knots, len(grid))
+        joints = track.lift(one, z[:: track.phases], whole=False)
+        first = joints.detach() if first is None else first
+        loss = energy(track, one, joints, first, options)
         stale = 0 if loss.item() < least * (1 - options.enough) else stale + 1
         if loss.item() < least:
-            least, best = loss.item(), z.detach().clone()
+            least, best = loss.item(), z.detach()
         if stale == options.patience or step == options.steps:
             break
         optimiser.zero_grad()
@@ -228,16 +248,27 @@ def descend(
     return best, step
 
 
-def energy(track: Track, part: slice, joints: Tensor, options: Options) -> Tensor:
-    """Mean over the part of how far joints (n, 17, 3) are from keypoints, first answer, lengths."""
+def between(knots: Tensor, count: int) -> Tensor:
+    """Knots (k, J, 2) at even times to `count` frames (count, J, 2), from first to last."""
+    lines = knots.flatten(1).T[None]
+    lines = F.interpolate(lines, size=count, mode="linear", align_corners=True)
+    return lines[0].T.unflatten(1, knots.shape[1:])
+
+
+def energy(track: Track, part: slice, joints: Tensor, first: Tensor, options: Options) -> Tensor:
+    """How far joints (n, 17, 3) are from keypoints, first answer and usual lengths, on average.
+
+    Each distance is in units of its standard deviation, and counts squared as long as it is small.
+    """
     follows = options.root == "follows" and not track.true_roots
     roots = track.place(joints, part) if follows else track.roots[part]
     miss = misses(track.seen @ joints, roots, track.rays[part], track.camera) / track.unit[part]
     weights = track.weights[part]
-    projection = (weights * miss[..., 0]).sum() / weights.sum()
-    apart = (joints - track.first[part]) / track.unsure[part]
+    projection = (weights * huber((miss[..., 0] / _KEYPOINTS).square(), 1.0)).sum() / weights.sum()
+    apart = (joints - first) / track.unsure[part]
     near = huber(apart.square().sum(-1), 1.0).mean()
-    bones = (bone_lengths(joints) - track.lengths).abs().mean()
+    stretched = (bone_lengths(joints) - track.lengths) / _BONES_M
+    bones = huber(stretched.square(), 1.0).mean()
     return options.projection * projection + options.near * near + options.bones * bones
 
 
@@ -250,12 +281,12 @@ def uncertainty(track: Track) -> Tensor:
         s = network.forward_uncertain(inputs)[1]  # pyright: ignore[reportCallIssue]
         back = network.forward_uncertain(inference.mirrored(inputs))[1]  # pyright: ignore
         return torch.exp((s + back[..., MIRROR, :]) / 2)[:, 0].float().cpu()
-    straight = track.lift(everything, None, flip=False)
-    answers = [straight, 2 * track.first - straight]  # plain and mirrored
+    # With the mirrored windows and without, and shaken.
+    answers = [track.first, track.lift(everything, None, whole=False)]
     generator = torch.Generator().manual_seed(0)
     for _ in range(_SHAKEN):
         shake = _SHAKE * torch.randn(track.rays.shape, generator=generator)
-        answers.append(track.lift(everything, shake, flip=False))
+        answers.append(track.lift(everything, shake, whole=False))
     spread = torch.stack(answers).var(dim=0).sum(-1, keepdim=True)
     return torch.sqrt(spread + _LEAST**2)
 
@@ -291,21 +322,20 @@ def accepted(first: Tensor, last: Tensor, judge: Callable[[Tensor], Tensor]) -> 
 
     A frame goes at most a little farther than those beside it, so that none stands out.
     """
-    share, before = torch.ones(len(first)), judge(first)
+    share, before = torch.ones(len(first), dtype=torch.float64), judge(first)
+    ramp = _SLOPE * torch.arange(len(first), dtype=torch.float64)
     while True:
         worse = (judge(mixed(first, last, share)) > before).any(0) & (share > 0)
         if not worse.any():
-            return share
+            return share.float()
         share[worse] = torch.where(share[worse] > 0.1, share[worse] / 2, 0.0)
-        for frame in range(1, len(share)):
-            share[frame] = min(share[frame], share[frame - 1] + _SLOPE)
-        for frame in range(len(share) - 2, -1, -1):
-            share[frame] = min(share[frame], share[frame + 1] + _SLOPE)
+        for _ in range(2):  # forwards, then backwards
+            share = (ramp + (share - ramp).cummin(0).values).flip(0)
 
 
 def mixed(first: Tensor, last: Tensor, share: Tensor) -> Tensor:
     """Joints (T, 17, 3) a share (T,) of the way from first to last."""
-    return first + share[:, None, None] * (last - first)
+    return first + share[:, None, None].to(first) * (last - first)
 
 
 def misses(points: Tensor, roots: Tensor, rays: Tensor, camera: Tensor) -> Tensor:
