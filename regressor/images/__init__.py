@@ -26,6 +26,12 @@ _NETWORKS = {
         "HMR's regressor from pictures to SMPL, as SPIN and DSR train it, by differentiable "
         "semantic rendering (ICCV 2021).",
     ),
+    "perspose": (
+        "regressor.images.perspose",
+        "PersPose",
+        "PersPose",
+        "Sees the camera as well as the picture, and turns towards each person (ICCV 2025).",
+    ),
 }
 _ALIASES = {"hmr": "dsr", "spin": "dsr"}  # one network under the names of those who trained it
 

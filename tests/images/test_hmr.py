@@ -114,7 +114,7 @@ def test_output_is_exact_under_mixed_precision():
 
 
 def test_the_table_answers_in_sentences():
-    assert images.names() == ["dsr"] and images.label("hmr") == "DSR"
+    assert images.names() == ["dsr", "perspose"] and images.label("hmr") == "DSR"
     assert images.describe("dsr").endswith(".")
     with pytest.raises(PosecastError, match="no image network called nonsense: choose dsr"):
         images.create("nonsense")
