@@ -6,7 +6,7 @@ if __name__ == "__main__":  # Ctrl-C is answered from here on, also while the re
     listener = Listener()
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,7 +15,7 @@ import tyro
 from regressor import command, images, methods
 from regressor.cache import Cache, key_of
 from regressor.cameras import Camera, camera_of
-from regressor.errors import PosecastError
+from regressor.errors import NoPersonError, PosecastError, VideoError
 from regressor.progress import Progress, Stages
 from regressor.refine import REFINEMENTS
 
@@ -34,9 +34,10 @@ class Options(command.Reporting):
     """Options of `estimate`."""
 
     video: Annotated[Path, tyro.conf.Positional]
-    """The video of a person (or several)."""
+    """The video of a person (or several), a picture, or a folder of pictures."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("motion.npz")
-    """The Motion file to write; with several people, -1, -2, … is added to its name."""
+    """The Motion file to write; with several people, -1, -2, … is added to its name, and from a
+    folder the picture's name."""
     method: Method = "ktpformer"  # pyright: ignore[reportInvalidTypeForm]
     """The network that lifts keypoints to 3D, or looks at the pictures themselves (dsr)."""
     weights: Path | None = None
@@ -94,18 +95,10 @@ def check(options: Options) -> None:
     command.check_output(options.output, ".npz", "a Motion file")
 
 
-class Job:
-    """One run: the video, what it is looked at with, and what is kept of it."""
+class Tools:
+    """What videos and pictures are looked at with: a body, and the method's network."""
 
-    def __init__(self, options: Options, progress: Progress, stages: Stages):
-        from regressor.video import open_video
-
-        check(options)
-        self.options, self.progress, self.stages = options, progress, stages
-        self.video = open_video(options.video)
-        self.camera = camera_of(options.fov, self.video.info)
-        self.cache = Cache(options.cache, options.cache_mb) if options.cache else None
-        self.remarks: list[str | None] = []
+    def __init__(self, options: Options):
         # Only now torch, which takes a second to import.
         from regressor.detection import check_person
         from regressor.images.predict import load_network
@@ -116,6 +109,24 @@ class Job:
         self.body = load_body(options.body, options.gender)
         load = load_network if options.method in images.spellings() else load_lifter
         self.network = load(options.method, options.weights, options.device)
+
+
+class Job:
+    """One run: the video or picture, what it is looked at with, and what is kept of it."""
+
+    def __init__(
+        self, options: Options, progress: Progress, stages: Stages, tools: Tools | None = None
+    ):
+        from regressor.stills import open_source
+
+        check(options)
+        self.options, self.progress, self.stages = options, progress, stages
+        self.video = open_source(options.video)
+        self.camera = camera_of(options.fov, self.video.info)
+        self.cache = Cache(options.cache, options.cache_mb) if options.cache else None
+        self.remarks: list[str | None] = []
+        tools = tools or Tools(options)
+        self.body, self.network = tools.body, tools.network
 
     def detections(self) -> "Detections":
         """All that is seen in the video, from an earlier run where that is kept."""
@@ -198,10 +209,55 @@ def estimate(
 ) -> tuple[str, list[Path]]:
     """Runs the whole job and writes the Motion files; returns what to tell of it, and the files."""
     stages = stages or Stages()
+    if options.video.is_dir():
+        return estimate_folder(options, progress, stages)
     with stages.time("start"):
         job = Job(options, progress, stages)
-        from regressor.detection import person_at, select
-        from regressor.reconstruct import refine
+    return run(job)
+
+
+def estimate_folder(options: Options, progress: Progress, stages: Stages) -> tuple[str, list[Path]]:
+    """Every picture of a folder, each with its own camera; a bad one doesn't stop the others.
+
+    Raises the error of the first picture where none gave a Motion.
+    """
+    from regressor.stills import pictures_in
+
+    check(options)
+    pictures = pictures_in(options.video)
+    stems = [picture.stem for picture in pictures]
+    with stages.time("start"):
+        tools = Tools(options)
+    written: list[Path] = []
+    cameras: list[str] = []
+    errors: list[PosecastError] = []
+    for picture in pictures:
+        name = picture.stem if stems.count(picture.stem) == 1 else picture.name.replace(".", "-")
+        output = options.output.with_stem(f"{options.output.stem}-{name}")
+        try:
+            command.keep_apart([options.body, options.weights], [output])
+            one = replace(options, video=picture, output=output)
+            job = Job(one, progress, stages, tools)
+            written += run(job)[1]
+        except (VideoError, NoPersonError) as error:
+            errors.append(error)
+        else:
+            cameras.append(job.camera.source)
+    if not written:
+        raise errors[0]
+    sources = ", ".join(f"{source} {cameras.count(source)}" for source in sorted(set(cameras)))
+    text = f"{len(written)} Motion files from {len(cameras)} of {len(pictures)} pictures."
+    text = f"{text} Fields of view: {sources}."
+    return " ".join([text, *map(str, errors), f"Seconds: {stages}."]), written
+
+
+def run(job: Job) -> tuple[str, list[Path]]:
+    """One video or picture; as `estimate`."""
+    from regressor.detection import person_at, select
+    from regressor.reconstruct import refine
+    from regressor.stills import Still
+
+    options, progress, stages = job.options, job.progress, job.stages
     with job.video, stages.time("detect"):
         found = job.detections()
     if options.person_at:
@@ -229,7 +285,8 @@ def estimate(
     for motion, path in zip(motions, paths, strict=True):
         motion.save(path)
     remarks = job.remarks + [job.cache.warning if job.cache else None]
-    return summary(found, tracks, job.camera, remarks, stages), paths
+    still = isinstance(job.video, Still)
+    return summary(found, tracks, job.camera, remarks, stages, still), paths
 
 
 def summary(
@@ -238,12 +295,15 @@ def summary(
     camera: Camera,
     remarks: list[str | None],
     stages: Stages,
+    still: bool,
 ) -> str:
-    """What a user wants to know of a run, in a few sentences."""
+    """What a user wants to know of a run, in a few sentences; still: it was of a picture."""
     count = detections.frame_count
     covered = ", ".join(f"{track.coverage(count):.0%}" for track in tracks)
     who = "the person is" if len(tracks) == 1 else f"the {len(tracks)} people are"
     text = f"{count} frames at {detections.fps:g} a second; {who} seen in {covered} of them."
+    if still:
+        text = f"{len(tracks)} of {len(detections.tracks)} people seen in the picture."
     text += f" Field of view {camera.fov_deg:.0f} degrees ({camera.source})."
     if detections.camera_moves:
         text += " The camera moves, so the person stays in place."

@@ -23,6 +23,7 @@ from rendering.rotations import smallest_rotation
 SIZE = 256  # px, the side of PersPose's crop
 CELLS = 64  # of its encoding map, a side
 STRETCH = (0.5, 2.0)  # by how much pixels that aren't square are made so
+WIDEST = 5.7  # the tangent of 80 degrees: how far from its middle a crop can see
 
 
 class Crop(NamedTuple):
@@ -90,29 +91,17 @@ def corners(boxes: Tensor) -> Tensor:
     return torch.stack([xs, ys], dim=-1)
 
 
-def hull(points: Tensor) -> Tensor:
-    """The box (..., 4) = (x, y, width, height) of points (..., N, 2)."""
-    low, high = points.amin(dim=-2), points.amax(dim=-2)
-    return torch.cat([low, high - low], dim=-1)
-
-
-def symmetric(boxes: Tensor, intrinsics: Tensor) -> Tensor:
-    """Boxes (..., 4) grown until the principal point is in their middle."""
-    middle = intrinsics[..., :2, 2]
-    reach = (corners(boxes) - middle[..., None, :]).abs().amax(dim=-2)
-    return torch.cat([middle - reach, 2 * reach], dim=-1)
-
-
 def crop_matrix(
     boxes: Tensor, ratio: Tensor | float, size: int = SIZE, scale: Tensor | float = 1.0
 ) -> Tensor:
     """(..., 3, 3): boxes (..., 4) px, whole and undistorted, into a square of `size` px.
 
     ratio (...): fy / fx. Where it isn't 1 the crop is stretched about its middle, along x if it is
-    above 1 and along y if below, so that both focal lengths agree; no more than by STRETCH.
+    above 1 and along y if below, so that both focal lengths agree; no more than by STRETCH. A box
+    smaller than a pixel counts as one.
     """
     x, y, width, height = boxes.unbind(-1)
-    zoom = size / torch.maximum(width, height) * scale
+    zoom = size / torch.maximum(width, height).clamp(min=1) * scale
     ratio = torch.as_tensor(ratio, dtype=boxes.dtype, device=boxes.device).clamp(*STRETCH)
     across, down = zoom * ratio.clamp(min=1), zoom / ratio.clamp(max=1)
     matrix = boxes.new_zeros(*boxes.shape[:-1], 3, 3)
@@ -134,15 +123,19 @@ def turned_crop(
     boxes: (..., 4) = (x, y, width, height) px of the whole picture; intrinsics (..., 3, 3).
     outline: (..., N, 2) px, what the crop must hold; the box's corners unless given (the authors
         give the projected vertices where there are some, in tests too).
-    The crop is symmetric about the principal point, which so becomes its middle. A box that
-    reaches beyond 90 degrees from the turned axis has no such crop: NaN.
+    The crop is symmetric about the principal point, which so becomes its middle. What lies more
+    than 80 degrees from there is left outside.
     """
     rotation = turn_towards(boxes[..., :2] + boxes[..., 2:] / 2, intrinsics, jitter)
     turned = homography(rotation, intrinsics)
-    held = hull(transform(turned, corners(boxes) if outline is None else outline))
-    ratio = intrinsics[..., 1, 1] / intrinsics[..., 0, 0]
+    held = transform(turned, corners(boxes) if outline is None else outline)
+    middle = intrinsics[..., :2, 2]
+    focal = torch.diagonal(intrinsics, dim1=-2, dim2=-1)[..., :2]
+    reach = (held - middle[..., None, :]).abs().nan_to_num(torch.inf).amax(dim=-2)
+    reach = torch.minimum(reach, WIDEST * focal)
+    ratio = focal[..., 1] / focal[..., 0]
     scale = 1.0 if jitter is None else jitter.scale
-    cut = crop_matrix(symmetric(held, intrinsics), ratio, size, scale)
+    cut = crop_matrix(torch.cat([middle - reach, 2 * reach], dim=-1), ratio, size, scale)
     return Crop(cut @ turned, cut @ intrinsics, rotation)
 
 

@@ -22,12 +22,9 @@ from regressor.smpl.body import local_rotations
 from regressor.smpl.start import frames
 
 LEAVES = (22, 23, 10, 11, 15)  # hands, feet, head: their rotations are told, not found
-# The joint whose rotation a bone tells, by the joint at the bone's end. The pelvis and the chest
-# carry three bones each, and are laid out as wholes.
-TURNED_BY = {
-    **{4: 1, 5: 2, 6: 3, 7: 4, 8: 5, 9: 6, 10: 7, 11: 8, 15: 12, 16: 13},
-    **{17: 14, 18: 16, 19: 17, 20: 18, 21: 19, 22: 20, 23: 21},
-}
+# The joints that end a bone whose direction and twist turn the joint before. The pelvis and the
+# chest carry three bones each, and are laid out as wholes.
+TWISTED = (*range(4, 12), *range(15, 24))
 HIPS, CHEST, BRANCHES = (1, 2, 3), 9, (12, 13, 14)
 FIRST_BETAS = torch.arange(-20, 20) / 10  # that are tried
 FAR_M = 0.015  # from the target's own bone, whence "own_direction" takes that
@@ -227,7 +224,7 @@ def world_rotations(rest: Tensor, skeleton: Skeleton, twists: Tensor, leaves: Te
     after = frames(bones(skeleton.joints), twists)
     turns = after @ before.transpose(-1, -2)
     world: dict[int, Tensor] = {0: skeleton.pelvis, CHEST: skeleton.chest}
-    world |= {joint: turns[..., end, :, :] for end, joint in TURNED_BY.items() if joint != CHEST}
+    world |= {SMPL24_PARENTS[end]: turns[..., end, :, :] for end in TWISTED}
     for i, leaf in enumerate(LEAVES):
         world[leaf] = world[SMPL24_PARENTS[leaf]] @ leaves[..., i, :, :]
     return torch.stack([world[i] for i in range(24)], dim=-3)

@@ -152,3 +152,16 @@ def test_what_is_behind_the_camera_is_black_and_nowhere():
     assert (warped == 0).any() and (warped > 199).any()
     corner = perspective.transform(matrix, torch.tensor([[-500.0, 32.0], [500.0, 32.0]]).double())
     assert corner.isnan().any(dim=1).sum() == 1
+
+
+def test_boxes_of_a_pixel_of_none_and_beyond_the_picture_have_crops():
+    boxes = torch.tensor(
+        [[30.0, 40, 1, 1], [30, 40, 0, 0], [-900, 300, 1300, 900], [1800, -3000, 9000, 8000]]
+    )
+    crops = turned_crop(boxes.double(), wide().expand(4, 3, 3))
+    assert all(part.isfinite().all() for part in crops)
+    middles = (boxes[:, :2] + boxes[:, 2:] / 2)[:, None].double()
+    close(perspective.transform(crops.matrix, middles), torch.full((4, 1, 2), 128.0).double(), 1e-6)
+    picture = torch.full((4, 3, 1080 // 8, 1920 // 8), 100.0)
+    small = torch.diag(torch.tensor([8.0, 8, 1]).double())
+    assert warp_batch(picture, crops.matrix @ small, 64).isfinite().all()

@@ -7,7 +7,6 @@ import pytest
 import roma
 import torch
 
-from regressor.skeletons import SMPL24_PARENTS
 from regressor.smpl import analytic_ik, load_body
 from regressor.smpl.body import chain, local_rotations
 
@@ -26,11 +25,11 @@ def skeleton_of(golden):
     return lambda betas: still + torch.einsum("...k,jck->...jc", betas, dirs)
 
 
-def solved(golden, repeats=1):
-    """The golden batch of two, `repeats` times over and cut to an odd number for 2 repeats."""
-    told = [golden[name] for name in ("target_joints", "target_twist", "leaf_rot", "beta_initial")]
-    many = [value.repeat(repeats, *[1] * (value.dim() - 1)) for value in told]
-    return analytic_ik.solve(*many, skeleton_of(golden))
+def solved(golden, people=(0, 1)):
+    """The answer for a batch of the golden file's two people."""
+    names = ("target_joints", "target_twist", "leaf_rot", "beta_initial")
+    told = [golden[name][list(people)] for name in names]
+    return analytic_ik.solve(*told, skeleton_of(golden))
 
 
 def close(found, expected, atol=PUBLISHED):
@@ -68,9 +67,8 @@ def test_the_published_twists(golden):
 
 @pytest.mark.parametrize("count", [1, 3, 4])
 def test_a_person_s_answer_does_not_hang_on_how_many_there_are(golden, count):
-    people = torch.arange(count) % 2
-    told = [golden[name] for name in ("target_joints", "target_twist", "leaf_rot", "beta_initial")]
-    answer = analytic_ik.solve(*(value[people] for value in told), skeleton_of(golden))
+    people = [i % 2 for i in range(count)]
+    answer = solved(golden, people)
     close(answer.rotations, golden["ik_theta"][people])
     close(answer.translation, golden["ik_transl"][people])
 
@@ -106,9 +104,9 @@ def test_a_body_s_own_joints_and_twists_give_back_its_pose():
     betas = torch.zeros(5, 10, dtype=torch.float64)
     answer = analytic_ik.solve(joints + away, twists, leaves, betas, body.joints_at_rest)
     assert answer.betas.abs().max() == 0  # the first is found
-    # The published guard costs the pelvis 1e-5 rad or so.
-    close(answer.world, world, atol=1e-4)
-    close(answer.translation, away.expand(5, 3), atol=1e-5)
+    # The published guard turns the pelvis by up to 1e-4 rad, most where it was turned by a half.
+    close(answer.world, world, atol=1e-3)
+    close(answer.translation, away.expand(5, 3), atol=1e-4)
 
 
 def test_bones_keep_their_lengths_wherever_the_joints_are():
@@ -122,7 +120,7 @@ def test_bones_keep_their_lengths_wherever_the_joints_are():
         close(lengths, analytic_ik.bones(rest)[1:].norm(dim=-1).expand(7, -1), atol=1e-5)
 
 
-def test_gradients_are_finite_and_angles_wrap():
+def test_gradients_are_finite():
     body = load_body()
     joints = body.joints_at_rest(torch.zeros(10)).repeat(2, 1, 1).requires_grad_()
     twists = analytic_ik.ortho_twists(joints.detach())
@@ -130,6 +128,8 @@ def test_gradients_are_finite_and_angles_wrap():
     answer = analytic_ik.solve(joints, twists, leaves, torch.zeros(2, 10), body.joints_at_rest)
     answer.rotations.square().sum().backward()
     assert joints.grad is not None and joints.grad.isfinite().all()
-    half = analytic_ik.mean_angle(torch.tensor([3.1, -3.1, 3.14159]))
-    assert abs(abs(float(half)) - np.pi) < 0.05
-    assert len(SMPL24_PARENTS) == 24
+
+
+def test_the_mean_of_angles_on_both_sides_of_a_half_turn():
+    mean = analytic_ik.mean_angle(torch.tensor([3.1, -3.1, 3.14159]))
+    assert abs(float(mean)) == pytest.approx(np.pi, abs=0.05)

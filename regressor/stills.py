@@ -1,0 +1,145 @@
+"""Pictures as videos of one frame, and folders of them.
+
+The picture is turned upright as its EXIF says before anything is measured in it, and the camera's
+field of view is read from EXIF where it is told.
+"""
+
+import importlib
+import importlib.util
+import math
+import warnings
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from regressor.errors import VideoError
+from regressor.video import FALLBACK_FPS, Video, VideoFrame, VideoInfo, open_video
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
+FILM_DIAGONAL_MM = math.hypot(36, 24)
+UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # of EXIF's FocalPlaneResolutionUnit
+LIKELY_FOV_DEG = (5.0, 160.0)
+
+
+def open_source(path: Path) -> Video:
+    """A picture, or else a video; raises VideoError where it is neither."""
+    return Still(path) if is_still(path) else open_video(path)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder in the order of their names. Raises VideoError without any."""
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise VideoError(
+            f"{folder} is a folder without pictures ({', '.join(SUFFIXES)}): give a video, a "
+            "picture or a folder of pictures."
+        )
+    return found
+
+
+def is_still(path: Path) -> bool:
+    """Whether a file is a picture, by its first bytes and not by its name."""
+    try:
+        if is_heic(path):
+            return True
+        with Image.open(path, formats=FORMATS):
+            return True
+    except Image.DecompressionBombError:
+        return True
+    except (UnidentifiedImageError, OSError, ValueError):
+        return False
+
+
+def is_heic(path: Path) -> bool:
+    with open(path, "rb") as file:
+        start = file.read(12)
+    return start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS
+
+
+class Still(Video):
+    """One upright picture that plays as a video of one frame."""
+
+    def __init__(self, path: Path):
+        self.path, self.warning = path, None
+        self._image, fov = read_upright(path)
+        height, width = self._image.shape[:2]
+        self.info = VideoInfo(path, width, height, FALLBACK_FPS, None, 1, 0, fov)
+
+    def frames(
+        self, start: float | None = None, end: float | None = None, fps: float | None = None
+    ) -> Generator[VideoFrame, None, None]:
+        """The picture. Raises VideoError for a part of it in time."""
+        if (start, end, fps) != (None, None, None):
+            raise VideoError(f"{self.path.name} is a picture: leave out --start, --end and --fps.")
+        return (VideoFrame(0, 0.0, image) for image in [self._image])
+
+
+def read_upright(path: Path) -> tuple[np.ndarray, float | None]:
+    """A picture (H, W, 3) uint8 RGB, upright, and its horizontal field of view in degrees or None.
+
+    Raises VideoError for a picture that can't be read.
+    """
+    formats = FORMATS
+    if is_heic(path):
+        if not importlib.util.find_spec("pillow_heif"):
+            raise VideoError(
+                f"{path.name} is an HEIC picture, which isn't read without pillow-heif: pip "
+                "install pillow-heif, or save it as a JPEG."
+            )
+        importlib.import_module("pillow_heif").register_heif_opener()
+        formats = ("HEIF",)
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=formats) as image:
+            warnings.simplefilter("ignore")  # damaged EXIF is none
+            stored = image.size
+            exif = image.getexif()
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except Image.DecompressionBombError as error:
+        raise VideoError(
+            f"{path.name} has too many pixels: make it smaller than 100 million."
+        ) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise VideoError(
+            f"{path.name} can't be read as a picture: it is damaged or cut off."
+        ) from error
+    return np.array(upright), field_of_view(exif, stored, upright.width)
+
+
+def field_of_view(exif: Image.Exif, stored: tuple[int, int], upright_width: int) -> float | None:
+    """Horizontal field of view in degrees, None where EXIF doesn't tell a likely one.
+
+    stored: width and height of the picture as it lies in the file, px; upright_width: after it was
+    turned. From the focal length as on 35 mm film, which compares diagonals (CIPA DCG-001), so that
+    it is the same however the camera is held; or from the true one and the sensor's resolution.
+    """
+    tags = exif.get_ifd(ExifTags.IFD.Exif)
+    film_mm = number(tags, ExifTags.Base.FocalLengthIn35mmFilm)
+    focal_px = film_mm / FILM_DIAGONAL_MM * math.hypot(*stored) or sensor_focal(tags, stored[0])
+    if not focal_px:
+        return None
+    fov = math.degrees(2 * math.atan(0.5 * upright_width / focal_px))
+    return fov if LIKELY_FOV_DEG[0] <= fov <= LIKELY_FOV_DEG[1] else None
+
+
+def sensor_focal(tags: dict, stored_width: int) -> float:
+    """The focal length in px of the stored picture, by the sensor's pixels; 0 if not told."""
+    unit_mm = UNITS_MM.get(int(number(tags, ExifTags.Base.FocalPlaneResolutionUnit)) or 2, 0.0)
+    per_unit = number(tags, ExifTags.Base.FocalPlaneXResolution)
+    taken_width = number(tags, ExifTags.Base.ExifImageWidth)
+    if not (unit_mm and taken_width):
+        return 0.0
+    shrunk = stored_width / taken_width
+    return number(tags, ExifTags.Base.FocalLength) * per_unit / unit_mm * shrunk
+
+
+def number(tags: dict, tag: int) -> float:
+    """A tag's value; 0 where there is none, or none that is finite and above 0."""
+    try:
+        value = float(tags.get(tag, 0))
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 0.0
+    return value if math.isfinite(value) and value > 0 else 0.0

@@ -1,0 +1,157 @@
+"""Pictures: upright by their EXIF, with their camera, or refused in one sentence."""
+
+import math
+import struct
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, TiffImagePlugin
+
+from regressor import stills
+from regressor.cameras import camera_of
+from regressor.errors import VideoError
+from regressor.stills import Still, is_still, open_source, pictures_in
+
+BASE = ExifTags.Base
+PHONE = {BASE.FocalLengthIn35mmFilm: 26}
+FILM_DIAGONAL = math.hypot(36, 24)
+
+
+def photo(path, width=80, height=60, orientation=None, tags=None):
+    """A grey picture whose stored top left corner is white; its EXIF as given."""
+    image = np.full((height, width, 3), 90, np.uint8)
+    image[: height // 4, : width // 4] = 255
+    exif = Image.Exif()
+    if orientation:
+        exif[BASE.Orientation] = orientation
+    for tag, value in (tags or {}).items():
+        exif.get_ifd(ExifTags.IFD.Exif)[tag] = value
+    Image.fromarray(image).save(path, exif=exif)
+    return path
+
+
+def bright_corner(image):
+    """The corner (below, right) that is white."""
+    height, width = image.shape[:2]
+    white = np.argwhere(image[..., 0] > 200).mean(axis=0)
+    return bool(white[0] > height / 2), bool(white[1] > width / 2)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "corner", "turned"),
+    [
+        (None, (False, False), False),
+        (1, (False, False), False),
+        (2, (False, True), False),
+        (3, (True, True), False),
+        (6, (False, True), True),  # a phone held upright: the stored left is the top
+        (8, (True, False), True),
+    ],
+)
+def test_every_way_of_holding_the_camera(tmp_path, orientation, corner, turned):
+    still = Still(photo(tmp_path / "a.jpg", orientation=orientation, tags=PHONE))
+    (frame,) = still.frames()
+    assert frame.image.shape == ((80, 60, 3) if turned else (60, 80, 3))
+    assert frame.image.flags.c_contiguous and frame.image.dtype == np.uint8
+    assert bright_corner(frame.image) == corner
+    assert (still.info.width, still.info.height) == ((60, 80) if turned else (80, 60))
+    # The lens is the same however it is held, so its focal length in pixels is.
+    camera = camera_of(None, still.info)
+    assert camera.source == "metadata"
+    assert camera.intrinsics[0, 0] == pytest.approx(26 / FILM_DIAGONAL * 100)
+    middle = [30, 40] if turned else [40, 30]
+    assert camera.intrinsics[:2, 2].tolist() == middle
+
+
+def test_36_millimetres_lie_along_the_longer_side_of_film_s_own_shape(tmp_path):
+    still = Still(photo(tmp_path / "a.jpg", 72, 48, tags={BASE.FocalLengthIn35mmFilm: 50}))
+    assert camera_of(None, still.info).intrinsics[0, 0] == pytest.approx(50 / 36 * 72)
+
+
+def test_the_sensor_s_resolution_where_film_is_not_spoken_of(tmp_path):
+    tags = {
+        BASE.FocalLength: TiffImagePlugin.IFDRational(5),
+        BASE.FocalPlaneXResolution: TiffImagePlugin.IFDRational(40),
+        BASE.FocalPlaneResolutionUnit: 4,  # a millimetre
+        BASE.ExifImageWidth: 160,  # the picture was made half as large since
+    }
+    still = Still(photo(tmp_path / "a.jpg", tags=tags))
+    assert camera_of(None, still.info).intrinsics[0, 0] == pytest.approx(5 * 40 / 2)
+    assert camera_of(40.0, still.info).source == "given"
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {BASE.FocalLengthIn35mmFilm: 0},
+        {BASE.FocalLengthIn35mmFilm: 60000},
+        {BASE.FocalLength: TiffImagePlugin.IFDRational(0, 0)},
+        {BASE.FocalLength: TiffImagePlugin.IFDRational(5), BASE.FocalPlaneResolutionUnit: 9},
+    ],
+)
+def test_a_camera_that_is_not_told_is_assumed(tmp_path, tags):
+    still = Still(photo(tmp_path / "a.jpg", tags=tags))
+    assert still.info.fov_deg is None
+    assert camera_of(None, still.info).source == "assumed"
+
+
+def test_exif_that_is_damaged_is_no_reason_to_refuse(tmp_path):
+    path = photo(tmp_path / "a.jpg", orientation=6, tags=PHONE)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"Exif\0\0") + 6
+    data[at + 4 : at + 8] = struct.pack("<I", 0xFFFFFFF0)
+    path.write_bytes(bytes(data))
+    assert Still(path).info.fov_deg is None
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
+def test_every_kind_of_pixel_becomes_colours(tmp_path, mode):
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    Image.new(mode, (8, 6)).save(path)
+    assert is_still(path)
+    (frame,) = Still(path).frames()
+    assert frame.image.shape == (6, 8, 3)
+
+
+def test_a_picture_is_told_by_its_bytes(tmp_path):
+    wrong_name = photo(tmp_path / "a.jpg").rename(tmp_path / "film.mp4")
+    assert is_still(wrong_name) and isinstance(open_source(wrong_name), Still)
+    text = tmp_path / "words.jpg"
+    text.write_text("no picture")
+    assert not is_still(text) and not is_still(tmp_path / "missing.jpg")
+    for path in (text, tmp_path / "missing.jpg"):
+        with pytest.raises(VideoError, match=r"can't be read as a video|doesn't exist"):
+            open_source(path)
+
+
+def test_what_a_picture_can_not_do(tmp_path, monkeypatch):
+    still = Still(photo(tmp_path / "a.jpg"))
+    with pytest.raises(VideoError, match="is a picture: leave out --start"):
+        still.frames(start=1.0)
+    cut = tmp_path / "cut.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 90, 3), np.uint8)).save(cut)
+    cut.write_bytes(cut.read_bytes()[:2000])
+    with pytest.raises(VideoError, match=r"^cut\.jpg can't be read as a picture: it is damaged"):
+        open_source(cut)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(VideoError, match="too many pixels"):
+        open_source(tmp_path / "a.jpg")
+
+
+def test_heic_is_refused_where_nothing_reads_it(tmp_path, monkeypatch):
+    path = tmp_path / "IMG_0001.HEIC"
+    path.write_bytes(struct.pack(">I4s4sI", 24, b"ftyp", b"heic", 0) + b"mif1heic" + bytes(100))
+    monkeypatch.setattr(stills.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(VideoError, match=r"HEIC picture, .* pip install pillow-heif, or save it"):
+        open_source(path)
+
+
+def test_folders_are_read_in_the_order_of_names(tmp_path):
+    for name in ("b.PNG", "a.jpg"):
+        photo(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("x")
+    assert [path.name for path in pictures_in(tmp_path)] == ["a.jpg", "b.PNG"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(VideoError, match="is a folder without pictures"):
+        pictures_in(tmp_path / "empty")
