@@ -1,14 +1,16 @@
-"""Trains the networks.
+r"""Trains the networks.
 
 python -m regressor.train lifter --model mixste --data cmu_motion.npz --output FOLDER --minutes 60
 python -m regressor.train lifter --model mixste --preset paper --data h36m --output FOLDER
+python -m regressor.train adapt --lifter mixste --source cmu_motion.npz --target FOLDER_OF_VIDEOS \
+    --output mine.safetensors
 python -m regressor.train dsr --data FOLDER --preset dsr --output FOLDER
 python -m regressor.train dsr --preset cpu --people 8000 --poses poses.npz --output FOLDER
 
 A lifter learns from a data set, or from mocap on random bodies through random cameras with a
-detector's noise; dsr, the image regressor, sees labelled pictures, synthetic people, or both
-(`regressor.training`). Trainings last for given minutes, steps or epochs, and resume where they
-stopped.
+detector's noise; adapt makes one for footage of which only 2D keypoints are known; dsr, the image
+regressor, sees labelled pictures, synthetic people, or both (`regressor.training`). Trainings last
+for given minutes, steps or epochs, and resume where they stopped.
 """
 
 import sys
@@ -19,6 +21,7 @@ from typing import Annotated
 import tyro
 
 from regressor.errors import PosecastError
+from regressor.training.adapt.options import AdaptTraining
 from regressor.training.lifters.options import LifterTraining
 from regressor.training.options import DsrTraining
 
@@ -43,6 +46,13 @@ def lifter(options: Annotated[LifterTraining, tyro.conf.arg(name="")]) -> None:
     train_lifter(options)
 
 
+def adapt(options: Annotated[AdaptTraining, tyro.conf.arg(name="")]) -> None:
+    """Trains a lifter for a data set or footage of your own without 3D, by PoseDA."""
+    with needing_lightning():
+        from regressor.training.adapt.run import adapt_lifter
+    adapt_lifter(options)
+
+
 def dsr(options: Annotated[DsrTraining, tyro.conf.arg(name="")]) -> None:
     """Trains the regressor from pictures to SMPL, with DSR's losses or without them."""
     with needing_lightning():
@@ -53,7 +63,7 @@ def dsr(options: Annotated[DsrTraining, tyro.conf.arg(name="")]) -> None:
 def main() -> None:
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"lifter": lifter, "dsr": dsr}, prog="python -m regressor.train"
+            {"lifter": lifter, "adapt": adapt, "dsr": dsr}, prog="python -m regressor.train"
         )
     except PosecastError as error:
         sys.exit(str(error))

@@ -1,8 +1,7 @@
 """PoseAug's generator: other bone directions, bone lengths and viewpoints for a pose.
 
 jfzhang95/PoseAug at f469ce4, models_poseaug/gan_generator.py: a branch for each, of one shape. It
-gives the parameters of a change of fixed form, not joints. It is used in training mode also where
-poses are generated, as there: batch normalisation by the batch's own statistics.
+gives the parameters of a change of fixed form, not joints.
 
 Choice: PoseDA's places come from the alignment (`gpa.py`), so the translation is left out;
 `translation` brings PoseAug's back. That PoseDA keeps the rotation is a reading of its authors'
@@ -111,7 +110,8 @@ class Generator(nn.Module):
     def forward(self, poses: Tensor, noise: Tensor) -> Augmented:
         """poses m, in the camera's axes; noise in the order angle, length, rotation, translation.
 
-        All branches see the pose as it came, about its root. Raises ValueError where there is too little noise.
+        All branches see the pose as it came, about its root. Raises ValueError for too little
+        noise.
         """
         needed = 3 if self.translation is None else 4
         if len(noise) < needed:

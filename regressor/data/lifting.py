@@ -53,11 +53,29 @@ def build_motions(
     return motions
 
 
+@dataclass(frozen=True)
+class Views:
+    """How the cameras stand that motion capture is seen by."""
+
+    pitch_deg: float = 5.0
+    """How far they look down on average."""
+    pitch_spread_deg: float = 6.0
+    steep_share: float = 0.25
+    """Of cameras whose spread is larger, by 14 degrees."""
+    pitch_range_deg: tuple[float, float] | None = None
+    """Evenly from one angle to another, instead of all that."""
+    past_deg: tuple[float, float] = (32.0, 16.0)
+    """How far at most they look past the person, sideways and up or down."""
+    away_m: tuple[float, float] = (1.0, 6.0)
+    """Their distance, besides what a motion's own extent asks for."""
+
+
 class Sampler:
     """Endless random batches: inputs (B, T, 17, 2 or 3) and targets (B, T, 17, 3).
 
     channels 3: the inputs have a confidence from 0 to 1, and a share `dropped` of all joints is
-    missing (all three values 0). device: where motions, generator and batches are.
+    missing (all three values 0). device: where motions, generator and batches are. views: of the
+    cameras.
     """
 
     def __init__(
@@ -71,12 +89,14 @@ class Sampler:
         channels: int = 2,
         dropped: float = 0.02,
         device: str = "cpu",
+        views: Views | None = None,
     ):
         kept = [m for m in motions if len(m.seen) >= frames // 2]
         if not kept:
             raise PosecastError(f"No motion lasts for half a window of {frames} frames.")
         self.frames, self.batch, self.noise = frames, batch, noise
         self.channels, self.dropped, self.device = channels, dropped, device
+        self.views = views or Views()
         self.seen = torch.cat([m.seen for m in kept]).float().to(device)
         self.joints = torch.cat([m.joints for m in kept]).float().to(device)
         self.lengths = torch.tensor([len(m.seen) for m in kept], device=device)
@@ -118,34 +138,42 @@ class Sampler:
 
         A motion shorter than a window goes on with its last frame.
         """
+        rows = self.rows()
+        return self.seen[rows], self.joints[rows]
+
+    def rows(self) -> Tensor:
+        """Random windows' frames (B, T), by their numbers among those of all motions."""
         chosen = torch.multinomial(self.lengths.float(), self.batch, True, generator=self.generator)
         length = self.lengths[chosen]
         free = (length - self.frames).clamp(min=0)
         start = (self.errors.uniform(self.batch) * (free + 1)).long().clamp(max=free)
         steps = torch.arange(self.frames, device=self.device)
         index = torch.minimum(start[:, None] + steps, length[:, None] - 1)
-        rows = self.offsets[chosen][:, None] + index
-        return self.seen[rows], self.joints[rows]
+        return self.offsets[chosen][:, None] + index
 
     def view(self, joints: Tensor) -> tuple[Tensor, Tensor]:
         """Random cameras (x right, y down, z forward) for world points (B, T, 17, 3), y up.
 
         Returns rotations (B, 3, 3) and shifts (B, 3), metres, from the world to the camera.
         """
-        count = self.batch
+        count, views = self.batch, self.views
         middle = joints[:, :, 0].mean(dim=1)
         reach = (joints - middle[:, None, None]).square().sum(-1).amax(dim=(1, 2)).sqrt()
-        steep = (self.errors.uniform(count) < 0.25).float()
-        away = torch.exp(self.uniform(np.log(1.0), np.log(6.0), count))
+        steep = (self.errors.uniform(count) < views.steep_share).float()
+        away = torch.exp(self.uniform(*np.log(views.away_m), count))
         distance = 1.2 * reach + 0.6 + away
         vectors = torch.zeros(4, count, 3, device=self.device)
         vectors[0, :, 1] = self.uniform(0, 2 * np.pi, count)  # round the person
-        pitch = torch.deg2rad(5 + (6 + 14 * steep) * self.normal(count))
-        vectors[1, :, 0] = pitch.clamp(-0.6, 1.0)
+        spread = views.pitch_spread_deg + 14 * steep
+        pitch = torch.deg2rad(views.pitch_deg + spread * self.normal(count)).clamp(-0.6, 1.0)
+        if views.pitch_range_deg is not None:
+            pitch = torch.deg2rad(self.uniform(*views.pitch_range_deg, count))
+        vectors[1, :, 0] = pitch
         vectors[2, :, 2] = torch.deg2rad(2.0 * self.normal(count))
         # The person stands anywhere in the frame: the camera looks past them.
-        vectors[3, :, 1] = torch.deg2rad(self.uniform(-32, 32, count))
-        vectors[3, :, 0] = torch.deg2rad(self.uniform(-16, 16, count))
+        across, up = views.past_deg
+        vectors[3, :, 1] = torch.deg2rad(self.uniform(-across, across, count))
+        vectors[3, :, 0] = torch.deg2rad(self.uniform(-up, up, count))
         turn, tilt, tip, past = roma.rotvec_to_rotmat(vectors)
         # y up, z back -> y down, z forward
         axes = torch.diag(torch.tensor([1.0, -1.0, -1.0], device=self.device))

@@ -19,7 +19,7 @@ from torch import Tensor
 from regressor.cameras import assumed_fov, intrinsics_from_fov
 from regressor.data import mocap
 from regressor.data.keypoint_noise import DetectorNoise
-from regressor.data.lifting import Motion17, Sampler, build_motions
+from regressor.data.lifting import Motion17, Sampler, Views, build_motions
 from regressor.data.sequences import LiftingSequence, LiftingSet, read_set
 from regressor.errors import PosecastError
 from regressor.smpl.body import load_body
@@ -167,16 +167,28 @@ def label(level: float) -> str:
     return {0.0: "clean", 1.0: "noisy"}.get(float(level), f"noisy x {level:g}")
 
 
-def see(motion: Motion17, noise: Sequence[float], fps: float, seed: int) -> list[LiftingSequence]:
-    """A whole motion by one random camera, a sequence for each size of the detector's errors."""
+def see(
+    motion: Motion17,
+    noise: Sequence[float],
+    fps: float,
+    seed: int,
+    views: Views | None = None,
+    fov_deg: float | None = None,
+) -> list[LiftingSequence]:
+    """A whole motion by one random camera, a sequence for each size of the detector's errors.
+
+    fov_deg: the camera's horizontal field of view, which is known then; else it is guessed.
+    """
     frames = len(motion.seen)
-    sampler = Sampler([motion], frames, 1, seed)
+    sampler = Sampler([motion], frames, 1, seed, views=views)
     turn, shift = sampler.view(motion.joints[None])
     joints = motion.joints @ turn[0].mT + shift[0]
     points = motion.seen @ turn[0].mT + shift[0]
-    rays = points[..., :2] / points[..., 2:] * torch.exp(WRONG_FOCAL * sampler.normal(1))
+    rays = points[..., :2] / points[..., 2:]
+    if fov_deg is None:
+        rays = rays * torch.exp(WRONG_FOCAL * sampler.normal(1))
     errors, confidence = _detector_errors(rays, fps, seed)
-    intrinsics = intrinsics_from_fov(assumed_fov(WIDTH, HEIGHT), WIDTH, HEIGHT)
+    intrinsics = intrinsics_from_fov(fov_deg or assumed_fov(WIDTH, HEIGHT), WIDTH, HEIGHT)
     seen = []
     for level in noise:
         pixels = (rays + level * errors) * intrinsics[0, 0] + torch.as_tensor(intrinsics[:2, 2])

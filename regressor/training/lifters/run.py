@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from torch import nn
 from torch.utils.data import DataLoader
 
 from regressor import checkpoints, lifters
@@ -68,11 +69,23 @@ def train_lifter(options: LifterTraining) -> dict[str, float]:
     print("Reading the data ...", flush=True)
     shape = Shape(int(network.frames), int(network.channels))  # pyright: ignore
     seen = material(options, recipe, shape)
-    print(f"{seen.described} to learn from; held out: {seen.held_out}.", flush=True)
     sizes = skeleton_options(options, recipe, seen.skeleton)
     torch.manual_seed(options.seed)
     network = lifters.create(options.model, **sizes)
     claim(options, made_of(options, recipe))
+    return learn(options, recipe, seen, network, sizes)
+
+
+def learn(
+    options: LifterTraining,
+    recipe: LifterRecipe,
+    seen: Material,
+    network: nn.Module,
+    sizes: dict,
+    more: dict[str, Any] | None = None,
+) -> dict[str, float]:
+    """Trains a network of these sizes on what is there, and writes it; `more` is for its card."""
+    print(f"{seen.described} to learn from; held out: {seen.held_out}.", flush=True)
     module = Lifting(network, recipe, options.seed, len(seen.windows), seen.skeleton, seen.root)
     clock = clock_of(options)
     clock.minutes = options.time
@@ -86,7 +99,8 @@ def train_lifter(options: LifterTraining) -> dict[str, float]:
         found = trainer.validate(module, samples, verbose=False)[0] if seen.checks else {}
     found = {name[9:-3]: round(float(value), 1) for name, value in found.items()}
     if trainer.is_global_zero:
-        save(options, module, sizes, card_of(options, seen, module, found, clock))
+        card = card_of(options, seen, module, found, clock)
+        save(options, module, sizes, card | (more or {}))
         print(f"{options.weights} written.", flush=True)
     return found
 

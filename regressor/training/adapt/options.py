@@ -1,0 +1,122 @@
+"""The options of `train adapt`."""
+
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Literal
+
+from regressor.data import mocap
+from regressor.errors import PosecastError
+from regressor.training.lifters.options import LifterTraining
+from regressor.training.lifters.recipes import LifterRecipe, Preset
+from regressor.training.options import RunOptions
+
+DEFAULT_MINUTES = 30.0
+FURTHER_RATE = 0.1  # of the recipe's learning rate, where a trained lifter goes on
+
+
+@dataclass(kw_only=True)
+class AdaptTraining(RunOptions):
+    """Options of `train adapt`. What isn't given is as in the lifter's preset."""
+
+    lifter: str
+    """A lifter's name."""
+    source: Path
+    """Where the 3D poses are from: a data set of Human3.6M's joints, or motion capture."""
+    target: Path
+    """What the lifter is made for, known by its 2D keypoints: a data set, a video, or a folder of
+    videos, Motions, or Tracks in the estimator's cache."""
+    output: Path
+    """A folder, or the weights' file (.safetensors), beside which a folder of the same name stands:
+    states to resume from, curves. The same command goes on from there."""
+    start: Path | None = None
+    """Weights to start from; without them the lifter is trained anew, as in the paper."""
+    preset: Preset = "cpu"
+    gpa: bool = True
+    """Place the source's poses where the target's people are seen."""
+    lpa: bool = True
+    """Augment the source's poses by a generator that is trained first."""
+    lpa_share: float = 0.25
+    """Of the minutes that the generator is trained for."""
+    lpa_steps: int | None = None
+    """Steps of the generator, instead of its share of the minutes."""
+    lpa_batch: int = 1024
+    augmented: float = 0.5
+    """Share of augmented windows."""
+    noise: float = 1.0
+    """Of the keypoints that the lifter learns from, in a detector's errors."""
+    coordinates: Literal["screen", "centred"] | None = None
+    """What the lifter reads: the start's own; else centred, as the other lifters here."""
+    target_detections: str = "gt"
+    """Which 2D keypoints of a data set."""
+    target_fov: float | None = None
+    """Horizontal field of view of the target's cameras in degrees; else the data set's or the
+    file's own, else assumed."""
+    target_fps: float | None = None
+    """Frames a second to look at in videos; their own by default."""
+    detector: Literal["mediapipe"] = "mediapipe"
+    """What finds people in videos."""
+    cache: Path | None = None
+    """A folder that keeps what was found in videos; output/cache if not given."""
+    frames: int | None = None
+    """Frames of a window."""
+    dim: int | None = None
+    depth: int | None = None
+    heads: int | None = None
+    options: dict[str, float] = field(default_factory=dict)
+    """Further options of the network."""
+    batch: int | None = None
+    learning_rate: float | None = None
+    fps: float | None = None
+    """Frames a second of the source; the start's own, or the preset's."""
+    shapes: int = 4
+    """Random bodies that each motion is put on."""
+    held_out: tuple[str, ...] = tuple(map(str, mocap.HELD_OUT))
+    """Subjects of motion capture on whom errors are measured, and nothing is learned."""
+    check_windows: int = 384
+    """Held-out windows, placed as the target's people, on which errors are measured."""
+    check_every: int = 1000
+    log_every: int = 50
+
+    def check(self) -> None:
+        super().check()
+        for name in ("lpa_share", "augmented"):
+            if not 0 <= getattr(self, name) < 1:
+                raise PosecastError(f"--{name.replace('_', '-')} has to be from 0 to below 1.")
+        if self.noise < 0 or self.lpa_batch < 2:
+            raise PosecastError("--noise can't be below 0, --lpa-batch below 2.")
+
+    @property
+    def time(self) -> float | None:
+        """Minutes of all; --steps alone has no end in time."""
+        given = self.minutes is not None or self.steps is not None
+        return self.minutes if given else DEFAULT_MINUTES
+
+    @property
+    def lpa_minutes(self) -> float | None:
+        """Minutes of the generator's training."""
+        if not self.lpa or self.lpa_steps is not None or self.time is None:
+            return None
+        return self.lpa_share * self.time
+
+    def training(self) -> LifterTraining:
+        """The same as options of the lifter's own training, for the time that is left to it."""
+        names = {entry.name for entry in fields(LifterTraining)} & {e.name for e in fields(self)}
+        given = {name: getattr(self, name) for name in names}
+        minutes = None if self.time is None else self.time - (self.lpa_minutes or 0)
+        return LifterTraining(**{**given, "minutes": minutes}, data=self.source, model=self.lifter)
+
+    def lpa_training(self) -> LifterTraining:
+        """The same for the generator, in a folder beside."""
+        training = self.training()
+        return replace(
+            training, output=training.folder / "lpa", minutes=self.lpa_minutes,
+            steps=self.lpa_steps, check_windows=0,
+        )  # fmt: skip
+
+    def recipe(self) -> LifterRecipe:
+        """The preset with what was given in its place. Raises PosecastError for what can't be."""
+        self.check()
+        recipe = self.training().recipe()
+        if self.start is not None and self.learning_rate is None:
+            recipe = replace(recipe, learning_rate=FURTHER_RATE * recipe.learning_rate)
+        return recipe

@@ -1,0 +1,238 @@
+"""`train adapt`: target keypoints, the generator of poses, and then the lifter, by the same trainer
+as all lifters."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from regressor import checkpoints, lifters
+from regressor.adapt.generator import Generator
+from regressor.adapt.poseda import AdaptedWindows, Scheme, Source
+from regressor.adapt.targets import Targets, read_targets
+from regressor.command import keep_apart
+from regressor.data.lifting import Views
+from regressor.data.mixture import seed_of
+from regressor.data.sequences import LiftingSet, read_set, recognise
+from regressor.errors import PosecastError
+from regressor.lifting import AUTHORS_INPUT
+from regressor.progress import Progress
+from regressor.training.adapt.lpa import Adversaries, LpaLearning, LpaRecipe, Poses
+from regressor.training.adapt.options import AdaptTraining
+from regressor.training.lifters.data import BLOCK, CHECK_SEED, Batch, Material, SeenMotions, Shape
+from regressor.training.lifters.recipes import LifterRecipe
+from regressor.training.lifters.run import Samples, learn
+from regressor.training.trainer import build_trainer, claim, clock_of, fit, quiet
+
+GENERATOR = "generator.safetensors"
+
+
+@dataclass
+class Begun:
+    """The lifter as the training begins: options, what it reads, and parameters, if it has any."""
+
+    sizes: dict[str, Any]
+    coordinates: str
+    fps: float
+    state: dict[str, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Cameras:
+    """The source's, where it is motion capture: how they stand and how wide they see."""
+
+    views: Views | None = None
+    fov_deg: float | None = None
+
+
+class AdaptedMotions(SeenMotions):
+    """Endless adapted windows, drawn in blocks as those of motion capture are."""
+
+    def __init__(self, windows: AdaptedWindows, seed: int):
+        self.block, self.seed, self.sampler = windows.source.sampler.batch, seed, windows
+        self.frames = len(windows.source.sampler.joints)
+
+
+def adapt_lifter(
+    options: AdaptTraining, targets: Targets | None = None, cameras: Cameras | None = None
+) -> dict[str, float]:
+    """Trains a lifter for the target and writes it; returns the last errors on the source, mm.
+
+    targets: instead of reading `options.target`; cameras: of a source without its own. Raises
+    PosecastError for options that don't fit and data that can't be read.
+    """
+    recipe = options.recipe()
+    keep_apart([options.start], [options.training().weights])
+    if threads := options.threads or (1 if options.preset == "cpu" else None):
+        torch.set_num_threads(threads)
+    begun = begin(options, recipe)
+    torch.manual_seed(options.seed)
+    network = lifters.create(options.lifter, **begun.sizes)
+    if begun.state is not None:
+        network.load_state_dict(begun.state)
+    print("Reading the data ...", flush=True)
+    training, cameras = options.training(), cameras or Cameras()
+    parts = {split: read_source(options, begun, split) for split in ("train", "test")}
+    made = made_of(options, recipe, begun)
+    claim(training, made)
+    if targets is None:
+        targets = find_targets(options)
+    print(f"Target: {targets.described}.", flush=True)
+    generator = None
+    if options.lpa:
+        claim(options.lpa_training(), made)
+        generator = learn_generator(options, parts["train"], targets, cameras)
+    shape = Shape(int(network.frames), int(network.channels))  # pyright: ignore
+    seen = material(options, recipe, begun, shape, parts, targets, generator, cameras)
+    more = {"adapted": how(options, targets)}
+    return learn(training, recipe, seen, network, begun.sizes, more)
+
+
+def begin(options: AdaptTraining, recipe: LifterRecipe) -> Begun:
+    """The start's network and what it reads, or the recipe's. Raises PosecastError for others'."""
+    if options.start is None:
+        return Begun(recipe.network, options.coordinates or "centred", recipe.fps)
+    file, name = options.start, options.lifter
+    if file.suffix == ".safetensors":
+        network, metadata = checkpoints.load(file)
+        card = metadata["card"]
+        if metadata["name"] != name:
+            raise PosecastError(f"{file} is for --lifter {metadata['name']}, not for {name}.")
+        if not {"coordinates", "fps"} <= card.keys() or card.get("skeleton", "h36m17") != "h36m17":
+            raise PosecastError(f"{file} doesn't read Human3.6M's 17 joints of known coordinates.")
+        sizes, expects = metadata["options"], (card["coordinates"], card["fps"])
+    else:
+        network = checkpoints.load_authors(name, file)
+        state = checkpoints.read_checkpoint(file)
+        sizes = lifters.options_of(name, checkpoints._weights(str(file), state), str(file))
+        expects = (AUTHORS_INPUT.coordinates, AUTHORS_INPUT.fps)
+    if options.coordinates not in (None, expects[0]):
+        raise PosecastError(f"{file} reads {expects[0]} coordinates: leave --coordinates out.")
+    return Begun(sizes, expects[0], options.fps or expects[1], dict(network.state_dict()))
+
+
+def read_source(options: AdaptTraining, begun: Begun, split: str) -> LiftingSet | None:
+    """A split of the source; None for a test split that isn't wanted."""
+    if split == "test" and not options.check_windows:
+        return None
+    if recognise(options.source) != "mocap_files":
+        return read_set(options.source, split)
+    train = split == "train"
+    return read_set(
+        options.source, split, fps=begun.fps, held_out=tuple(options.held_out),
+        shapes=options.shapes if train else 1, seed=options.seed if train else CHECK_SEED,
+    )  # fmt: skip
+
+
+def find_targets(options: AdaptTraining) -> Targets:
+    """The target's keypoints; those of videos stay in the cache for the next run."""
+    cache = options.cache or options.training().folder / "cache"
+    return read_targets(
+        options.target, options.target_detections, fov_deg=options.target_fov,
+        fps=options.target_fps, detector=options.detector, cache=cache, progress=Progress("bar"),
+    )  # fmt: skip
+
+
+def learn_generator(
+    options: AdaptTraining, data: LiftingSet | None, targets: Targets, cameras: Cameras
+) -> Generator:
+    """The generator of local augmentations, trained unless that has been done to its end.
+
+    Raises KeyboardInterrupt where it was stopped by one.
+    """
+    assert data is not None
+    training = options.lpa_training()
+    generator, file = Generator(), training.folder / GENERATOR
+    if file.is_file():
+        checkpoints.load_published(generator, file)
+        return generator.requires_grad_(False)
+    torch.manual_seed(options.seed)
+    adversaries = Adversaries(Generator())
+    recipe = LpaRecipe(batch=options.lpa_batch, noise=options.noise)
+    source = Source(data, 1, recipe.batch, options.seed, data_fps(options), cameras.views,
+                    cameras.fov_deg)  # fmt: skip
+    print(f"Poses: {source.described}; the generator first.", flush=True)
+    module = LpaLearning(adversaries, recipe, options.seed, len(source.sampler.joints))
+    poses = Poses(source, targets, options.seed)
+    clock = clock_of(training)
+    with quiet():
+        # PoseAug trains for 50 epochs; steps and minutes end it before.
+        trainer = build_trainer(training, [clock], 50 * len(poses), recipe.batch, False)
+        seen = Material(poses, [], "", 0, "h36m17", 0, "", "")  # pyright: ignore
+        fit(trainer, module, Samples(seen, recipe.batch, options.workers), clock)
+    if clock.told:
+        raise KeyboardInterrupt
+    if trainer.is_global_zero:
+        card = {"steps": trainer.global_step, "minutes": round(clock.spent / 60, 1)}
+        checkpoints.save(adversaries.generator, file, name="poseaug", options={}, card=card)
+    return adversaries.generator.cpu().requires_grad_(False)
+
+
+def data_fps(options: AdaptTraining) -> float:
+    """Of sequences that single poses are taken from: neighbours are alike."""
+    return options.fps or 12.5
+
+
+def material(
+    options: AdaptTraining,
+    recipe: LifterRecipe,
+    begun: Begun,
+    shape: Shape,
+    parts: dict[str, LiftingSet | None],
+    targets: Targets,
+    generator: Generator | None,
+    cameras: Cameras,
+) -> Material:
+    """The windows to learn from, and the source's held-out ones, placed alike but as they are."""
+    scheme = Scheme(begun.coordinates, options.gpa, options.augmented, options.noise)
+    look = partial(Source, fps=begun.fps, views=cameras.views, fov_deg=cameras.fov_deg)
+    block = BLOCK if recipe.batch % BLOCK == 0 else recipe.batch
+    assert parts["train"] is not None
+    source = look(parts["train"], shape.frames, block, options.seed)
+    windows = AdaptedWindows(source, targets, generator, scheme, shape.channels)
+    checks: list[Batch] = []
+    if parts["test"] is not None:
+        held = look(parts["test"], shape.frames, min(BLOCK, options.check_windows), CHECK_SEED)
+        plain = AdaptedWindows(held, targets, None, scheme, shape.channels)
+        for number in range(-(-options.check_windows // BLOCK)):
+            held.sampler.generator.manual_seed(seed_of(CHECK_SEED, number))
+            inputs, target = plain.draw()
+            checks.append({"inputs": inputs, "target": target, "noisy": torch.tensor(-1)})
+    held_out = "the source's other split, where the target's people are seen"
+    return Material(
+        AdaptedMotions(windows, options.seed), checks, begun.coordinates, begun.fps, "h36m17", 0,
+        source.described, held_out,
+    )  # fmt: skip
+
+
+def made_of(options: AdaptTraining, recipe: LifterRecipe, begun: Begun) -> dict[str, Any]:
+    """What may not change when a training goes on."""
+    names = ("gpa", "lpa", "augmented", "noise", "lpa_batch", "shapes", "seed", "target_detections",
+             "target_fov", "target_fps", "detector")  # fmt: skip
+    return {
+        "lifter": options.lifter,
+        "source": str(options.source),
+        "target": str(options.target),
+        "start": str(options.start),
+        "network": begun.sizes,
+        "coordinates": begun.coordinates,
+        "fps": begun.fps,
+        "batch": recipe.batch,
+        "learning_rate": recipe.learning_rate,
+        **{name: getattr(options, name) for name in names},
+        "held_out": list(options.held_out),
+    }
+
+
+def how(options: AdaptTraining, targets: Targets) -> dict[str, Any]:
+    """For the card."""
+    return {
+        "by": "PoseDA: " + " and ".join(
+            [name for name, used in (("GPA", options.gpa), ("LPA", options.lpa)) if used] or ["no"]
+        ),
+        "target": targets.described,
+        "start": options.start.name if isinstance(options.start, Path) else None,
+    }  # fmt: skip
