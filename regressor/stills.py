@@ -27,7 +27,8 @@ LIKELY_FOV_DEG = (5.0, 160.0)
 
 def open_source(path: Path) -> Video:
     """A picture, or else a video; raises VideoError where it is neither."""
-    return Still(path) if is_still(path) else open_video(path)
+    named = path.suffix.lower() in SUFFIXES and path.is_file()
+    return Still(path) if named or is_still(path) else open_video(path)
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -46,7 +47,7 @@ def is_still(path: Path) -> bool:
     try:
         if is_heic(path):
             return True
-        with Image.open(path, formats=FORMATS):
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS):
             return True
     except Image.DecompressionBombError:
         return True
@@ -93,11 +94,9 @@ def read_upright(path: Path) -> tuple[np.ndarray, float | None]:
         importlib.import_module("pillow_heif").register_heif_opener()
         formats = ("HEIF",)
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=formats) as image:
-            warnings.simplefilter("ignore")  # damaged EXIF is none
-            stored = image.size
-            exif = image.getexif()
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=formats) as image:
             upright = ImageOps.exif_transpose(image).convert("RGB")
+            fov = field_of_view(image.getexif(), image.size, upright.width)
     except Image.DecompressionBombError as error:
         raise VideoError(
             f"{path.name} has too many pixels: make it smaller than 100 million."
@@ -106,7 +105,7 @@ def read_upright(path: Path) -> tuple[np.ndarray, float | None]:
         raise VideoError(
             f"{path.name} can't be read as a picture: it is damaged or cut off."
         ) from error
-    return np.array(upright), field_of_view(exif, stored, upright.width)
+    return np.array(upright), fov
 
 
 def field_of_view(exif: Image.Exif, stored: tuple[int, int], upright_width: int) -> float | None:
