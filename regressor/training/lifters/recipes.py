@@ -111,12 +111,13 @@ _SMALL_OF: dict[str, dict[str, Any]] = {
     "videopose3d": {"dim": 256},
     "uao": {"dim": 128, "depth": 2},
 }
-# Windows a step, of networks that answer for one frame at a small price.
+# Windows a step, of networks that answer for one frame at a small price. In six minutes MixSTE
+# came to 89 mm by steps of 4 windows, and to 117 mm by steps of 16: many steps tell most.
 _BATCH_OF = {
-    "mhformer": 32,
-    "tpc_mhformer": 32,
-    "convformer": 32,
-    "gla_gcn": 32,
+    "mhformer": 8,
+    "tpc_mhformer": 8,
+    "convformer": 8,
+    "gla_gcn": 8,
     "videopose3d": 256,
     "uao": 256,
 }
