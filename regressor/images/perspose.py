@@ -20,14 +20,14 @@ from regressor.errors import PosecastError
 from regressor.images import hrnet
 from regressor.images.hmr import rot6d_to_rotmat
 from regressor.smpl.analytic_ik import LEAVES
-from rendering.perspective import encoding
+from rendering.perspective import SIZE, encoding
 
 CELL = 4  # pixels of the crop to a cell of the finest feature
 JOINTS = 25  # SMPL's 24, and the pelvis of Human3.6M
 PELVIS = 24
 BETAS = 11
 DEPTH_M = 1.1  # the most that a joint is before or behind the first one
-DENSITY = 0.007  # metres to a pixel at the first joint, times e^-1.5 to e^1.5
+DENSITY = 0.007  # metres to a pixel of SIZE at the first joint, times e^-1.5 to e^1.5
 FLIP = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22, 24)
 _LEAF_FLIP = (1, 0, 3, 2, 4)
 
@@ -69,12 +69,14 @@ class PersPoseOutput(NamedTuple):
 class PersPose(nn.Module):
     """Crops (B, 3, 256, 256), normalised as `crops.normalize` does, and their cameras.
 
-    backbone: a name of `hrnet.SIZES`, w48 as published. Other crops are squares of 32 n px.
+    backbone: a name of `hrnet.SIZES`, w48 as published; pixels: the side of the crops that it is
+    trained with and should be given, a multiple of 32.
     """
 
-    def __init__(self, backbone: str = "w48"):
+    def __init__(self, backbone: str = "w48", pixels: int = SIZE):
         super().__init__()
         size = hrnet.size_named(backbone)
+        self.pixels = pixels
         self.backbone = hrnet.HRNet(size)
         self.hm_layer = nn.Conv2d(size.width, JOINTS, 1)
         self.depth_layer_global = nn.Linear(size.features, JOINTS)
@@ -130,7 +132,7 @@ class PersPose(nn.Module):
         return Heads(
             uv=_expectation(places.float()),
             depth=torch.cat([torch.zeros_like(depth[:, :1]), depth[:, 1:]], dim=1),
-            density=DENSITY * density[:, 0],
+            density=DENSITY * SIZE / width * density[:, 0],
             twists=self.twist_layer(whole).float().unflatten(1, (JOINTS, 3)),
             betas=self.shape_layer(whole).float(),
             leaves=rot6d_to_rotmat(self.leaf_rot_layer(whole).float().unflatten(1, (-1, 6))),

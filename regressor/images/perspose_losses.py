@@ -19,7 +19,7 @@ from torch import Tensor
 
 from regressor.images.perspose import PELVIS, PersPoseOutput
 from regressor.skeletons import COCO17, H36M17, SMPL24
-from regressor.smpl.analytic_ik import LEAVES
+from regressor.smpl.analytic_ik import LEAVES, TWISTED
 from rendering.perspective import SIZE
 
 LIMBS = [f"{side}_{joint}" for joint in ("elbow", "wrist", "knee", "ankle")
@@ -29,7 +29,6 @@ COCO_JOINTS, COCO_AS = [COCO17.index(n) for n in LIMBS], [SMPL24.index(n) for n 
 _3DHP_NAMES = [name for name in H36M17 if name in LIMBS]
 JOINTS_3DHP = [0, *(H36M17.index(name) for name in _3DHP_NAMES)]
 AS_3DHP = [PELVIS, *(SMPL24.index(name) for name in _3DHP_NAMES)]
-TWISTING = [*range(4, 12), *range(15, 24)]  # joints whose bone's twist counts
 ADULT_M = 1.8  # people count as if they were so tall
 # What annotations of other skeletons than SMPL's are off by, and costs nothing.
 SLACK_PX, SLACK_CM, SLACK_DENSITY = 5.0, 4.0, 0.05
@@ -101,8 +100,8 @@ class Target:
     """(B,) px."""
 
 
-def target_of(batch: Mapping[str, Tensor]) -> Target:
-    """The labels of a batch as the network's output has them."""
+def target_of(batch: Mapping[str, Tensor], size: int = SIZE) -> Target:
+    """The labels of a batch as the network's output has them; size: the crops' side, px."""
     intrinsics = batch["intrinsics"]
     smpl, solid, flat = (batch[f"has_{name}"][:, None].float() for name in ("smpl", "3dhp", "coco"))
     joints = torch.cat([batch["joints24"], batch["joints17"][:, :1]], dim=1)
@@ -112,13 +111,13 @@ def target_of(batch: Mapping[str, Tensor]) -> Target:
     return Target(
         joints=joints,
         uv=uv,
-        inside=smpl * _inside(uv),
+        inside=smpl * _inside(uv, size),
         smpl=smpl,
         joints_3dhp=joints_3dhp,
         uv_3dhp=project(joints_3dhp, intrinsics),
         labelled_3dhp=solid,
         uv_coco=coco[..., :2],
-        inside_coco=flat * (coco[..., 2] > 0) * _inside(coco[..., :2]),
+        inside_coco=flat * (coco[..., 2] > 0) * _inside(coco[..., :2], size),
         focal=(intrinsics[:, 0, 0] + intrinsics[:, 1, 1]) / 2,
     )
 
@@ -129,8 +128,8 @@ def project(points: Tensor, intrinsics: Tensor) -> Tensor:
     return seen[..., :2] / seen[..., 2:]
 
 
-def _inside(uv: Tensor) -> Tensor:
-    return ((uv >= 0) & (uv < SIZE)).all(dim=-1)
+def _inside(uv: Tensor, size: int) -> Tensor:
+    return ((uv >= 0) & (uv < size)).all(dim=-1)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -165,10 +164,16 @@ def densities(output: PersPoseOutput, target: Target) -> tuple[Tensor, Tensor]:
 
 
 def perspose_losses(
-    output: PersPoseOutput, batch: Mapping[str, Tensor], weights: LossWeights | None = None
+    output: PersPoseOutput,
+    batch: Mapping[str, Tensor],
+    weights: LossWeights | None = None,
+    size: int = SIZE,
 ) -> dict[str, Tensor]:
-    """The terms before their weights, by the names of LossWeights, and their weighted `total`."""
-    target, smpl = target_of(batch), batch["has_smpl"][:, None]
+    """The terms before their weights, by the names of LossWeights, and their weighted `total`.
+
+    size: the crops' side, px.
+    """
+    target, smpl = target_of(batch, size), batch["has_smpl"][:, None]
     solid, tall = target.labelled_3dhp, ADULT_M / batch["height"][:, None]
     uv = apart(output.uv, target.uv, smpl[..., None]).norm(dim=-1)
     inside_coco = target.inside_coco
@@ -178,8 +183,8 @@ def perspose_losses(
     depth = apart(output.depth, away[..., 2], smpl).abs()
     density, density_3dhp = densities(output, target)
     xyz = apart(output.joints, away, smpl[..., None]).norm(dim=-1)
-    twist = torch.nn.functional.normalize(output.twists[:, TWISTING], dim=-1)
-    true_twist = torch.nn.functional.normalize(batch["twists"][:, TWISTING], dim=-1)
+    twist = torch.nn.functional.normalize(output.twists[:, TWISTED], dim=-1)
+    true_twist = torch.nn.functional.normalize(batch["twists"][:, TWISTED], dim=-1)
     leaves = apart(output.leaves, batch["pose"][:, list(LEAVES)], smpl[..., None, None])
     depth_3dhp = 100 * tall * depths_3dhp(output, target).abs()
     terms = {

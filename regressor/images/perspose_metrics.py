@@ -16,7 +16,6 @@ from regressor.images.perspose import PELVIS, PersPoseOutput
 from regressor.images.perspose_losses import (
     AS_3DHP,
     COCO_AS,
-    TWISTING,
     Target,
     apart,
     densities,
@@ -25,18 +24,25 @@ from regressor.images.perspose_losses import (
     target_of,
 )
 from regressor.metrics import similarity_aligned
+from regressor.smpl.analytic_ik import TWISTED
+from rendering.perspective import SIZE
 
 
 @torch.no_grad()
 def perspose_metrics(
-    output: PersPoseOutput, batch: Mapping[str, Tensor], vertices: Tensor, joints17: Tensor
+    output: PersPoseOutput,
+    batch: Mapping[str, Tensor],
+    vertices: Tensor,
+    joints17: Tensor,
+    size: int = SIZE,
 ) -> dict[str, float]:
     """Errors by name, with their unit in it; a batch as `perspose_losses` takes.
 
     vertices (B, V, 3) and joints17 (B, 17, 3), by Human3.6M's regressor: the predicted body, m; the
-    batch has the true `vertices` as well. A data set that isn't in the batch has errors of 0.
+    batch has the true `vertices` as well; size: the crops' side,
+    px. A data set that isn't in the batch has errors of 0.
     """
-    target = target_of(batch)
+    target = target_of(batch, size)
     found = {**_pixels(output, target), **_depths(output, target), **_space(output, target)}
     found["height_cm"] = torch.zeros(())  # as published: nothing is measured
     found["twist_deg"] = _twists(output, batch, target)
@@ -108,7 +114,7 @@ def _scaled(predicted: Tensor, truth: Tensor, mask: Tensor, size: int = 1) -> Te
 
 
 def _twists(output: PersPoseOutput, batch: Mapping[str, Tensor], target: Target) -> Tensor:
-    one, other = (normalize(x[:, TWISTING], dim=-1) for x in (output.twists, batch["twists"]))
+    one, other = (normalize(x[:, TWISTED], dim=-1) for x in (output.twists, batch["twists"]))
     other = torch.where(target.smpl[..., None] > 0, other, one)
     angle = (one * other).sum(dim=-1).clamp(-1, 1).acos().rad2deg()
     return masked_mean(angle, target.smpl)

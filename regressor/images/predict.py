@@ -22,6 +22,7 @@ from regressor.errors import FileFormatError, PosecastError
 from regressor.images.crops import Convention, crop, to_input
 from regressor.images.geometry import estimate_translation
 from regressor.images.hmr import HmrOutput, read_mean_parameters
+from regressor.images.perspose import PersPose
 from regressor.lifting import device_of
 from regressor.progress import Progress
 from regressor.read_ahead import read_ahead
@@ -106,13 +107,20 @@ def crops_of(
     convention: Convention,
 ) -> Iterator[np.ndarray]:
     """The person's crop (224, 224, 3), 0 .. 255, of each frame of the track; span as detected."""
+    for image, centre, side in zip(frames_of(video, span, track), *boxes, strict=True):
+        yield crop(image, centre, side / 200, convention=convention)
+
+
+def frames_of(
+    video: Video, span: tuple[float | None, float | None, float | None], track: Track
+) -> Iterator[np.ndarray]:
+    """The picture (H, W, 3), 0 .. 255, of each frame of the track; span as detected."""
     first, count, given = int(track.frames[0]), len(track), 0
     with closing(video.frames(*span)) as frames:
         for frame in frames:
             if frame.index < first:
                 continue
-            centre, side = boxes[0][given], boxes[1][given]
-            yield crop(frame.image, centre, side / 200, convention=convention)
+            yield frame.image
             given += 1
             if given == count:
                 return
@@ -173,6 +181,11 @@ def fit_by_network(
     frames in which the person was seen; the body's own if `neutral`, or if the network knows
     another body's shapes.
     """
+    if isinstance(found.network, PersPose):
+        from regressor.images.towards import fit_towards  # which takes much from here
+
+        seen = (track, detections, camera, body)
+        return fit_towards(*seen, found, video, span, neutral, progress)
     progress.update("lift", 0, len(track))
     centre, side = boxes = boxes_of(track, detections.fps)
     crops = crops_of(video, span, track, boxes, found.convention)

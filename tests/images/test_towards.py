@@ -1,0 +1,176 @@
+"""From a Track to a body by PersPose: crops towards each person, and the way back to the camera."""
+
+import numpy as np
+import pytest
+import roma
+import torch
+
+from regressor import checkpoints, images
+from regressor.cameras import Camera, intrinsics_from_fov
+from regressor.detection import Detections, Track
+from regressor.images import predict, towards
+from regressor.images.perspose import PersPose, PersPoseOutput
+from regressor.progress import Progress
+from regressor.smpl import load_body
+from regressor.smpl.analytic_ik import LEAVES, posed_twists
+from regressor.smpl.body import chain
+from regressor.video import open_video
+from rendering.perspective import turned_crop
+from tests import videos
+
+WIDTH, HEIGHT, FPS = 320, 180, 30.0
+PLACES = torch.tensor([[-3.5, 0.0, 4.0], [0.1, 0.2, 3.0], [3.5, -0.3, 4.0]])  # 45 degrees aside
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def camera():
+    return Camera(intrinsics_from_fov(100.0, WIDTH, HEIGHT), 100.0, "given")
+
+
+@pytest.fixture(scope="module")
+def people(body):
+    """Rotations (3, 24, 3, 3), betas (10,) and the world rotations and joints of three people."""
+    torch.manual_seed(2)
+    rotations = roma.rotvec_to_rotmat(0.3 * torch.randn(3, 24, 3))
+    rotations[:, 0] = torch.diag(torch.tensor([1.0, -1.0, -1.0])) @ rotations[:, 0]
+    betas = torch.tensor([0.7, *torch.linspace(-1, 1, 9)])
+    world, joints = chain(rotations, body.joints_at_rest(betas))
+    return rotations, betas, world, joints - joints[:, :1] + PLACES[:, None]
+
+
+def _boxes(people, camera):
+    seen = people[3] @ torch.as_tensor(camera.intrinsics).float().T
+    seen = seen[..., :2] / seen[..., 2:]
+    return torch.cat([seen.amin(dim=1), seen.amax(dim=1) - seen.amin(dim=1)], dim=1).double()
+
+
+def _output(body, people, turn: torch.Tensor) -> PersPoseOutput:
+    """What a perfect network says in cameras turned by `turn` (N, 3, 3)."""
+    rotations, betas, world, joints = people
+    turn = turn.float()
+    seen = joints @ turn.transpose(1, 2)
+    twists = posed_twists(body.joints_at_rest(betas), turn[:, None] @ world)
+    pad = torch.zeros(len(seen), 1, 3)
+    return PersPoseOutput(
+        uv=torch.zeros(len(seen), 25, 2),
+        depth=torch.zeros(len(seen), 25),
+        density=torch.zeros(len(seen), 25),
+        joints=torch.cat([seen - seen[:, :1], pad], dim=1),
+        root=seen[:, 0],
+        twists=torch.cat([twists, pad], dim=1),
+        leaves=rotations[:, LEAVES],
+        betas=torch.cat([torch.full((len(seen), 1), 9.0), betas[1:].expand(len(seen), 9),
+                         torch.zeros(len(seen), 1)], dim=1),
+    )  # fmt: skip
+
+
+def test_a_perfect_network_gives_the_true_bodies_anywhere_in_a_wide_picture(body, people, camera):
+    """Headings within 5 degrees and places within 5 % left and right: here nearly exactly."""
+    intrinsics = torch.as_tensor(camera.intrinsics).expand(3, 3, 3)
+    crops = turned_crop(_boxes(people, camera), intrinsics)
+    output = _output(body, people, crops.rotation)
+    betas = towards.betas_of(output, body.joints_at_rest)
+    torch.testing.assert_close(betas, people[1].expand(3, 10), atol=1e-3, rtol=0)
+    found, pelvis = towards.bodies_of(output, body.joints_at_rest(people[1]), crops.rotation)
+    angle = roma.rotmat_geodesic_distance(found, people[0]).rad2deg()
+    assert angle.max() < 0.2 and torch.linalg.norm(pelvis - PLACES, dim=1).max() < 1e-3
+    # Forgetting the way back would turn the two aside by as much as they stand aside.
+    forgotten, _ = towards.bodies_of(
+        output, body.joints_at_rest(people[1]), torch.eye(3).expand(3, 3, 3)
+    )
+    wrong = roma.rotmat_geodesic_distance(forgotten[:, 0], people[0][:, 0]).rad2deg()
+    assert wrong[0] > 35 and wrong[2] > 35
+
+
+class Knowing(PersPose):
+    """Says what it is told, for each crop in turn, and keeps what it saw."""
+
+    def __init__(self, output: PersPoseOutput):
+        super().__init__("w8", pixels=64)
+        self.output, self.given = output, 0
+        self.pictures: list[torch.Tensor] = []
+        self.cameras: list[torch.Tensor] = []
+
+    def forward(self, images, intrinsics, encoded=None, mirrored=None):
+        span = slice(self.given, self.given + len(images))
+        self.given += len(images)
+        self.pictures.append(images), self.cameras.append(intrinsics)
+        return PersPoseOutput(*(part[span] for part in self.output))
+
+
+@pytest.fixture
+def seen(people, camera, tmp_path):
+    """A video with a white square on the person, who is elsewhere in each frame, and the Track."""
+    boxes = _boxes(people, camera)
+    middle = (boxes[:, :2] + boxes[:, 2:] / 2).round().int().tolist()
+
+    def picture(time: float) -> np.ndarray:
+        image = np.full((HEIGHT, WIDTH, 3), 60, np.uint8)
+        x, y = middle[round(time * FPS)]
+        image[y - 5 : y + 6, x - 5 : x + 6] = 250
+        return image
+
+    file = tmp_path / "people.mp4"
+    videos.write(file, [t / FPS for t in range(3)], picture)
+    corners = torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], dim=1).numpy()
+    track = Track(
+        frames=np.arange(3),
+        times=np.arange(3) / FPS,
+        boxes=corners,
+        keypoints=np.zeros((3, 33, 2), np.float32),
+        confidence=np.zeros((3, 33), np.float32),
+        observed=np.ones(3, bool),
+        skeleton="mediapipe33",
+    )
+    return open_video(file), track
+
+
+def test_a_track_is_followed_by_turning_the_camera(body, people, camera, seen, monkeypatch):
+    monkeypatch.setattr(towards, "BATCH", 2)
+    monkeypatch.setattr(predict, "STEADY_S", 0.0)
+    video, track = seen
+    centre, side = predict.boxes_of(track, FPS)
+    monkeypatch.setattr(towards, "boxes_of", lambda *_: (centre, side))
+    intrinsics = torch.as_tensor(camera.intrinsics).expand(3, 3, 3)
+    crops = turned_crop(towards.square_boxes(centre, side), intrinsics, 64)
+    network = Knowing(_output(body, people, crops.rotation))
+    found = predict.fit_by_network(
+        track,
+        Detections([track], 3, FPS, track.times, WIDTH, HEIGHT, [], False, np.zeros((3, 2))),
+        camera, body, predict.ImageNetwork(network, "dsr", "default"), video, (None, None, None),
+        False, Progress(),
+    )  # fmt: skip
+    torch.testing.assert_close(found.pelvis, PLACES, atol=2e-3, rtol=0)
+    angle = roma.rotmat_geodesic_distance(roma.rotvec_to_rotmat(found.rotations), people[0])
+    assert angle.rad2deg().max() < 0.5
+    torch.testing.assert_close(found.betas, people[1], atol=1e-3, rtol=0)
+    torch.testing.assert_close(torch.cat(network.cameras), crops.intrinsics.float())
+    pictures = torch.cat(network.pictures)
+    assert pictures.shape == (3, 3, 64, 64)
+    for image in pictures[:, 0]:  # the square is in the middle of each crop
+        middle = torch.nonzero(image > image.median() + 1).float().mean(dim=0)
+        torch.testing.assert_close(middle, torch.tensor([31.5, 31.5]), atol=1.5, rtol=0)
+
+
+def test_a_small_network_of_ours_is_a_method(tmp_path, body, people, camera, seen):
+    network = images.create("perspose", backbone="w8", pixels=64)
+    file = tmp_path / "ours.safetensors"
+    options = {"backbone": "w8", "pixels": 64}
+    checkpoints.save(network, file, name="perspose", options=options, card={"body": "default"})
+    found = predict.load_network("perspose", file, "cpu")
+    assert found.knows(body) and isinstance(found.network, PersPose)
+    video, track = seen
+    detections = Detections(
+        [track], 3, FPS, track.times, WIDTH, HEIGHT, [], False, np.zeros((3, 2))
+    )
+    span = (None, None, None)
+    fit = predict.fit_by_network(
+        track, detections, camera, body, found, video, span, True, Progress()
+    )
+    assert fit.rotations.shape == (3, 24, 3) and fit.rotations.isfinite().all()
+    assert (fit.pelvis[:, 2] > 0).all() and not fit.betas.any()
