@@ -1,4 +1,4 @@
-"""Adapting lifters in a few steps: tiny mocap as source, a person in the estimator's cache as target."""
+"""Adapting lifters in a few steps: tiny mocap as source, the estimator's cache as target."""
 
 import sys
 
