@@ -22,6 +22,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", 
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 FILM_DIAGONAL_MM = math.hypot(36, 24)
 UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # of EXIF's FocalPlaneResolutionUnit
+LEAST_PX, MOST_NARROW = 64, 20  # a side, and the longer by the shorter: somebody might be seen
 LIKELY_FOV_DEG = (5.0, 160.0)
 
 
@@ -68,6 +69,11 @@ class Still(Video):
         self.path, self.warning = path, None
         self._image, fov = read_upright(path)
         height, width = self._image.shape[:2]
+        if min(height, width) < max(LEAST_PX, max(height, width) / MOST_NARROW):
+            raise VideoError(
+                f"{path.name} has {width} x {height} pixels, too few or too narrow for a person: "
+                "give a larger picture."
+            )
         self.info = VideoInfo(path, width, height, FALLBACK_FPS, None, 1, 0, fov)
 
     def frames(

@@ -1,9 +1,9 @@
 """PersPose's perspective rotation, its crop, and its perspective encoding.
 
-Shen et al., "PersPose: 3D Human Pose Estimation with Perspective Encoding and Perspective
-Rotation" (ICCV 2025, arXiv 2508.17239), sections 3.2 and 3.3. The camera is turned about its own
-centre until the person stands on its axis, so that a person off the axis is no longer sheared; and
-the network is told the intrinsics of the crop that it sees.
+"PersPose: 3D Human Pose Estimation with Perspective Encoding and Perspective Rotation" (ICCV 2025,
+arXiv 2508.17239). The camera is turned about its own centre until the person stands on its axis, so
+that a person off the axis is no longer sheared; and the network is told the intrinsics of the crop
+that it sees.
 
 What a network says of a crop is said in the turned camera: `to_camera` brings it back.
 Points in space are in metres in OpenCV's axes, pixels as OpenCV counts them. The crop's sides and

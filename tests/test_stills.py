@@ -17,7 +17,7 @@ PHONE = {BASE.FocalLengthIn35mmFilm: 26}
 FILM_DIAGONAL = math.hypot(36, 24)
 
 
-def photo(path, width=80, height=60, orientation=None, tags=None):
+def photo(path, width=160, height=120, orientation=None, tags=None):
     """A grey picture whose stored top left corner is white; its EXIF as given."""
     image = np.full((height, width, 3), 90, np.uint8)
     image[: height // 4, : width // 4] = 255
@@ -51,21 +51,21 @@ def bright_corner(image):
 def test_every_way_of_holding_the_camera(tmp_path, orientation, corner, turned):
     still = Still(photo(tmp_path / "a.jpg", orientation=orientation, tags=PHONE))
     (frame,) = still.frames()
-    assert frame.image.shape == ((80, 60, 3) if turned else (60, 80, 3))
+    assert frame.image.shape == ((160, 120, 3) if turned else (120, 160, 3))
     assert frame.image.flags.c_contiguous and frame.image.dtype == np.uint8
     assert bright_corner(frame.image) == corner
-    assert (still.info.width, still.info.height) == ((60, 80) if turned else (80, 60))
+    assert (still.info.width, still.info.height) == ((120, 160) if turned else (160, 120))
     # The lens is the same however it is held, so its focal length in pixels is.
     camera = camera_of(None, still.info)
     assert camera.source == "metadata"
-    assert camera.intrinsics[0, 0] == pytest.approx(26 / FILM_DIAGONAL * 100)
-    middle = [30, 40] if turned else [40, 30]
+    assert camera.intrinsics[0, 0] == pytest.approx(26 / FILM_DIAGONAL * 200)
+    middle = [60, 80] if turned else [80, 60]
     assert camera.intrinsics[:2, 2].tolist() == middle
 
 
 def test_36_millimetres_lie_along_the_longer_side_of_film_s_own_shape(tmp_path):
-    still = Still(photo(tmp_path / "a.jpg", 72, 48, tags={BASE.FocalLengthIn35mmFilm: 50}))
-    assert camera_of(None, still.info).intrinsics[0, 0] == pytest.approx(50 / 36 * 72)
+    still = Still(photo(tmp_path / "a.jpg", 144, 96, tags={BASE.FocalLengthIn35mmFilm: 50}))
+    assert camera_of(None, still.info).intrinsics[0, 0] == pytest.approx(50 / 36 * 144)
 
 
 def test_the_sensor_s_resolution_where_film_is_not_spoken_of(tmp_path):
@@ -73,7 +73,7 @@ def test_the_sensor_s_resolution_where_film_is_not_spoken_of(tmp_path):
         BASE.FocalLength: TiffImagePlugin.IFDRational(5),
         BASE.FocalPlaneXResolution: TiffImagePlugin.IFDRational(40),
         BASE.FocalPlaneResolutionUnit: 4,  # a millimetre
-        BASE.ExifImageWidth: 160,  # the picture was made half as large since
+        BASE.ExifImageWidth: 320,  # the picture was made half as large since
     }
     still = Still(photo(tmp_path / "a.jpg", tags=tags))
     assert camera_of(None, still.info).intrinsics[0, 0] == pytest.approx(5 * 40 / 2)
@@ -108,10 +108,10 @@ def test_exif_that_is_damaged_is_no_reason_to_refuse(tmp_path):
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
 def test_every_kind_of_pixel_becomes_colours(tmp_path, mode):
     path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
-    Image.new(mode, (8, 6)).save(path)
+    Image.new(mode, (80, 70)).save(path)
     assert is_still(path)
     (frame,) = Still(path).frames()
-    assert frame.image.shape == (6, 8, 3)
+    assert frame.image.shape == (70, 80, 3)
 
 
 def test_a_picture_is_told_by_its_bytes(tmp_path):
@@ -130,6 +130,10 @@ def test_what_a_picture_can_not_do(tmp_path, monkeypatch):
     still = Still(photo(tmp_path / "a.jpg"))
     with pytest.raises(VideoError, match="is a picture: leave out --start"):
         still.frames(start=1.0)
+    for size in ((1, 1), (63, 200), (70, 2000)):
+        Image.new("RGB", size).save(tmp_path / "small.png")
+        with pytest.raises(VideoError, match=r"small\.png has .* too few or too narrow"):
+            open_source(tmp_path / "small.png")
     cut = tmp_path / "cut.jpg"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 90, 3), np.uint8)).save(cut)
     cut.write_bytes(cut.read_bytes()[:2000])

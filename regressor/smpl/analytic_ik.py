@@ -1,12 +1,12 @@
 """Analytic inverse kinematics: SMPL's rotations from 24 joints, twists, and the leaves' rotations.
 
-PersPose's (ICCV 2025, arXiv 2508.17239, section 3.4; after HybrIK, CVPR 2021, with a twist that is
+PersPose's (ICCV 2025, arXiv 2508.17239; after HybrIK, CVPR 2021, but with a twist that is
 a direction and not an angle). A skeleton with the body's own bone lengths is laid along the
 joints, from the pelvis outwards; each bone's direction and its ortho-twist give a rotation.
 
 The authors' code calls some cross products without a dimension, so that it is wrong for batches of
 exactly three people; this isn't. Its guard against a division by zero, `angle`'s, is kept: the
-pelvis's triangles are so small that it turns them by up to 1e-5 rad.
+pelvis's triangles are so small that it turns them by some 1e-5 rad, and more near half a turn.
 """
 
 from collections.abc import Callable
@@ -215,7 +215,9 @@ def lay_chest(still: Tensor, joints: Tensor, start: Tensor) -> Tensor:
     still: the bones at rest (..., 24, 3); joints (..., 24, 3); start: the fitted chest (..., 3).
     """
     before, after = still[..., BRANCHES, :], joints[..., BRANCHES, :] - start[..., None, :]
-    return roma.special_procrustes(after.transpose(-1, -2) @ before)
+    rotation = roma.special_procrustes(after.transpose(-1, -2) @ before)
+    assert isinstance(rotation, Tensor)  # and not singular values as well
+    return rotation
 
 
 def world_rotations(rest: Tensor, skeleton: Skeleton, twists: Tensor, leaves: Tensor) -> Tensor:
