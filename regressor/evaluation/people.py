@@ -18,6 +18,7 @@ from regressor.files import replacing
 from regressor.images.crops import MEAN, STD
 from regressor.images.hmr import HmrOutput
 from regressor.images.joints import Joints49
+from regressor.images.perspose import PersPose
 from regressor.images.predict import load_network
 from regressor.progress import Progress
 from regressor.smpl.body import load_body
@@ -49,6 +50,11 @@ def evaluate_people(options: PeopleEvaluation, progress: Progress) -> tuple[str,
         raise PosecastError("--pixels has to be above 0, and --seed not below.")
     check_output(options.output / "scores.json", ".json", "a file of scores")
     found = load_network(options.method, options.checkpoint, options.device, "--checkpoint")
+    if isinstance(found.network, PersPose):
+        raise PosecastError(
+            "These synthetic people are drawn as crops, without the camera that perspose sees: "
+            "evaluate it on 3dpw."
+        )
     body = load_body(options.body)
     if not found.knows(body):
         raise PosecastError(

@@ -1,11 +1,13 @@
 """What is judged: bodies for the frames of 3DPW's people, here by a network over their boxes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from regressor.data.images import LabelledImages, Records, SampleError, no_labels
@@ -42,16 +44,22 @@ class Prediction:
         return replace(self, **{name: getattr(self, name)[kept] for name in names})
 
 
-class _Crops(Dataset):
-    """The crops that can be read; None for the others."""
+class Samples(Sized, Protocol):
+    """Samples by number, with their `image` (3, S, S); SampleError where one can't be had."""
 
-    def __init__(self, images: LabelledImages, tally: Tally):
+    def __getitem__(self, index: int, /) -> dict[str, Tensor]: ...
+
+
+class Crops(Dataset):
+    """The `image` of each sample that can be read; None for the others."""
+
+    def __init__(self, images: Samples, tally: Tally):
         self.images, self.tally = images, tally
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, number: int) -> torch.Tensor | None:
+    def __getitem__(self, number: int) -> Tensor | None:
         try:
             return self.images[number]["image"]
         except SampleError as trouble:
@@ -59,7 +67,8 @@ class _Crops(Dataset):
             return None
 
 
-def _collate(crops: list[torch.Tensor | None]) -> tuple[torch.Tensor, torch.Tensor]:
+def collate(crops: list[Tensor | None]) -> tuple[Tensor, Tensor]:
+    """The crops that could be read (M, 3, S, S), and which those are (N,)."""
     read = torch.tensor([crop is not None for crop in crops])
     found = [crop for crop in crops if crop is not None]
     return (torch.stack(found) if found else torch.zeros(0, 3, 1, 1)), read
@@ -84,7 +93,7 @@ def by_network(
         **no_labels(len(chosen)),
     )
     images = LabelledImages(records, network.convention)
-    loader = DataLoader(_Crops(images, tally), BATCH, num_workers=workers, collate_fn=_collate)
+    loader = DataLoader(Crops(images, tally), BATCH, num_workers=workers, collate_fn=collate)
     found, read = _run(network, loader, len(chosen), progress)
     kept = np.flatnonzero(read)
     chosen, centre, side = chosen[kept], arrays["center"][kept], 200 * arrays["scale"][kept]

@@ -20,6 +20,8 @@ from regressor.evaluation.pictures import draw_worst
 from regressor.evaluation.predictions import Prediction, by_network
 from regressor.evaluation.scores import Scores
 from regressor.evaluation.threedpw import LARGEST_GAP_MM, Judged, judge
+from regressor.evaluation.towards import by_turning
+from regressor.images.perspose import PersPose
 from regressor.images.predict import load_network
 from regressor.progress import Progress
 
@@ -43,7 +45,11 @@ def _(options: ThreeDpwEvaluation, progress: Progress) -> tuple[str, list[Path]]
     else:
         network = load_network(options.method, options.checkpoint, options.device, "--checkpoint")
         source = f"{options.method}, {options.checkpoint or 'shipped weights'}"
-        predictions = by_network(network, people, options.root, options.workers, progress, tally)
+        how = (options.root, options.workers, progress, tally)
+        if isinstance(network.network, PersPose):
+            predictions = by_turning(network, people, bodies, *how)
+        else:
+            predictions = by_network(network, people, *how)
     _same_family(predictions, bodies)
     judged = judge(people, predictions, bodies, options.truth, progress)
     if not len(judged.scores):

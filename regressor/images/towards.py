@@ -35,7 +35,7 @@ def square_boxes(centre: np.ndarray, side: np.ndarray) -> Tensor:
 
 def cut(image: np.ndarray, matrix: Tensor, size: int) -> Tensor:
     """A picture (H, W, 3), 0 .. 255, by a homography (3, 3) to (3, size, size)."""
-    whole = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+    whole = torch.tensor(image).permute(2, 0, 1)[None]
     return warp_batch(whole, matrix[None], size)[0]
 
 
