@@ -77,7 +77,7 @@ def read_targets(
     if files := footage(path):
         seen = [one for file in files for one in _of_file(file, fov_deg, fps, detector, cache,
                                                           progress)]  # fmt: skip
-        return gather(seen, f"{len(files)} files of {path.name}", fov_deg)
+        return gather(seen, f"{path.name} ({len(files)} of footage)", fov_deg)
     data = read_set(path, "train", detections)
     if data.motions:
         from regressor.evaluation.lifters.seen import see
