@@ -4,10 +4,13 @@ The parameters have timm's names (`attn.qkv`, `attn.proj`, `mlp.fc1`, …; `line
 queries and keys differ), as in the authors' files.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regressor.errors import PosecastError
+
+SHORT = 64  # frames or joints
 
 
 def check_window(network: nn.Module, keypoints: Tensor) -> None:
@@ -29,6 +32,19 @@ def swap_axes(x: Tensor, batch: int) -> Tensor:
     return x.unflatten(0, (batch, -1)).transpose(1, 2).flatten(0, 1)
 
 
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention of queries (B, H, N, C) over keys and values (B, H, M, C) -> (B, H, N, C).
+
+    On a processor torch's fused call is slower than the two products for short sequences, and
+    tenfold in bfloat16 where gradients are wanted.
+    """
+    slow = key.shape[-2] <= SHORT or (query.requires_grad and query.dtype == torch.bfloat16)
+    if query.device.type != "cpu" or not slow:
+        return F.scaled_dot_product_attention(query, key, value)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    return scores.softmax(dim=-1).to(value.dtype) @ value
+
+
 class Attention(nn.Module):
     """Multi-head self-attention over the nodes of (B, N, C)."""
 
@@ -42,7 +58,7 @@ class Attention(nn.Module):
         """(B, N, C) -> (B, N, C)."""
         qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1))  # (B, N, 3, H, C/H)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, N, C/H)
-        x = F.scaled_dot_product_attention(query, key, value)
+        x = attend(query, key, value)
         return self.proj(x.transpose(1, 2).flatten(2))
 
 
@@ -62,7 +78,7 @@ class CrossAttention(nn.Module):
         layers = (self.linear_q, query), (self.linear_k, key), (self.linear_v, value)
         split = [layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer, x in layers]
         split[0] = split[0].expand(len(key), -1, -1, -1)  # each (B, H, N or M, C/H)
-        x = F.scaled_dot_product_attention(*split)
+        x = attend(*split)
         return self.proj(x.transpose(1, 2).flatten(2))
 
 

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regressor.errors import PosecastError
-from regressor.lifters.blocks import Block, check_window
+from regressor.lifters.blocks import Block, attend, check_window
 from regressor.skeletons import H36M17
 
 WINDOWS_AT_ONCE = 32  # of each sample: memory doesn't grow with the video
@@ -169,8 +169,7 @@ class ConvolutionalAttention(nn.Module):
             self._turned(part).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for part in self.dropout(x).chunk(3, dim=1)
         )  # each (B, H, N, C/H)
-        x = F.scaled_dot_product_attention(query, key, value)
-        x = x.transpose(1, 2).flatten(2)
+        x = attend(query, key, value).transpose(1, 2).flatten(2)
         return self._turned(self.proj(self._turned(x)))
 
     def mixed_kernel(self) -> tuple[Tensor, Tensor]:

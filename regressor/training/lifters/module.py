@@ -1,12 +1,10 @@
 """A lifter in training, as Lightning runs it."""
 
 import math
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from regressor.metrics import similarity_aligned
 from regressor.training.learning import Learning
@@ -53,8 +51,7 @@ class Lifting(Learning):
         target = batch["target"]
         if self.recipe.label_noise:
             target = disturbed(target)
-        with attention_of(self.device):
-            answers = answer(self.network, batch["inputs"], target)
+        answers = answer(self.network, batch["inputs"], target)
         with torch.autocast(self.device.type, enabled=False):
             found = [self.recipe.loss(p.float(), t, self.weights, *s) for p, t, *s in answers]
         terms = {name: sum(part[name] for part in found if name in part) for name in found[0]}
@@ -67,8 +64,7 @@ class Lifting(Learning):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         target = batch["target"]
-        with attention_of(self.device):
-            predicted = self.best(batch["inputs"]).float()
+        predicted = self.best(batch["inputs"]).float()
         target = matching(self.best, target, predicted.shape[1])
         predicted, target = (
             joints - joints[..., self.root : self.root + 1, :] for joints in (predicted, target)
@@ -91,13 +87,6 @@ class Lifting(Learning):
                 parameters, lr=rate, weight_decay=decay, amsgrad=True, fused=True
             )
         return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
-
-
-def attention_of(device: torch.device) -> AbstractContextManager:
-    """On a processor in bfloat16 torch's fused attention is tenfold slower than plain products."""
-    if device.type == "cpu" and torch.is_autocast_enabled("cpu"):
-        return sdpa_kernel(SDPBackend.MATH)
-    return nullcontext()
 
 
 def answer(network: nn.Module, inputs: Tensor, target: Tensor) -> list[tuple[Tensor, ...]]:
