@@ -106,11 +106,12 @@ def _rounded_matrix(centre: np.ndarray, scale: float, size: int, rotation_deg: f
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """A picture (H, W, 3) by a matrix (3, 3), bilinearly, to float32 (size, size, 3).
+    """A picture (H, W, 3) by a homography (3, 3), bilinearly, to float32 (size, size, 3).
 
-    By OpenCV where it is installed (its steps are a 32nd of a pixel), else by torch.
+    By torch; by OpenCV where it is installed and the matrix is affine, as DSR's are (its steps are
+    a 32nd of a pixel).
     """
-    if importlib.util.find_spec("cv2"):
+    if importlib.util.find_spec("cv2") and np.array_equal(matrix[2], [0, 0, 1]):
         cv2: Any = importlib.import_module("cv2")
         # In floats as DSR does it; of a large picture only what the box can touch.
         part, corner = _around_box(image, matrix, size)
@@ -127,8 +128,11 @@ def _around_box(
     image: np.ndarray, matrix: np.ndarray, size: int
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """The part of the picture that a crop is made of, at least one pixel, and its corner (x, y)."""
-    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]])
-    touched = transform(corners, np.linalg.inv(matrix))
+    corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]])
+    touched = corners @ np.linalg.inv(matrix).T
+    if touched[:, 2].min() <= 0:  # a turned camera's crop reaches behind the true one
+        return image, (0, 0)
+    touched = touched[:, :2] / touched[:, 2:]
     limit = np.array([image.shape[1], image.shape[0]])
     low = np.clip(np.floor(touched.min(axis=0)).astype(np.int64) - 2, 0, limit - 1)
     high = np.clip(np.ceil(touched.max(axis=0)).astype(np.int64) + 3, low + 1, limit)
