@@ -39,7 +39,7 @@ class Options(command.Reporting):
     """The Motion file to write; with several people, -1, -2, … is added to its name, and from a
     folder the picture's name."""
     method: Method = "ktpformer"  # pyright: ignore[reportInvalidTypeForm]
-    """The network that lifts keypoints to 3D, or looks at the pictures themselves (dsr)."""
+    """The network that lifts keypoints to 3D, or looks at the pictures (dsr, perspose)."""
     weights: Path | None = None
     """Weights for the method: a file of `regressor.train`, or the authors' checkpoint."""
     detector: Literal["mediapipe", "rtmlib"] = "mediapipe"
