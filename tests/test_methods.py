@@ -15,8 +15,9 @@ def test_the_command_prints_what_runs_with_the_shipped_weights():
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    shipped = ["ktpformer", *(["dsr"] if images.shipped_weights("dsr") else [])]
+    shipped = [name for name in methods.names() if methods.shipped_weights(name)]
     assert [method["name"] for method in told["methods"]] == shipped
+    assert {"ktpformer", "mixste", "videopose3d", "convformer"} <= set(shipped)
     assert told["methods"][0]["label"] == "KTPFormer"
     assert "Transformer" in told["methods"][0]["description"]
     assert [refinement["name"] for refinement in told["refinements"]] == ["uao"]
@@ -29,7 +30,8 @@ def test_a_new_lifter_appears_with_its_weights(tmp_path, monkeypatch):
     small = {"frames": 9, "dim": 16, "depth": 1, "heads": 2}
     network, file = lifters.create("another", **small), tmp_path / "mine.safetensors"
     checkpoints.save(network, file, name="another", options=small, card={})
-    assert methods.methods(file)[1]["description"] == "Another one."
+    told = {method["name"]: method["description"] for method in methods.methods(file)}
+    assert told["another"] == "Another one."
     found = [method["name"] for method in methods.methods(tmp_path / "authors.pt")]
     assert found == [*lifters.names(), *images.names()]  # it may be for any
 
