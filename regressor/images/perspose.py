@@ -1,6 +1,6 @@
 """PersPose: a picture and its camera to SMPL's joints, twists and shape.
 
-Hao and Li, "PersPose: 3D Human Pose Estimation with Perspective Encoding and Perspective
+"PersPose: 3D Human Pose Estimation with Perspective Encoding and Perspective
 Rotation" (ICCV 2025). The crop is cut by a rotation of the camera towards the person
 (`rendering.perspective`), and the network sees the crop's own intrinsics, as the direction of the
 ray through each of its cells. What it gives are joints in that rotated camera; the rotations of
