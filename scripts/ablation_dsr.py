@@ -63,7 +63,7 @@ class Options:
     seeds: list[int] = field(default_factory=lambda: [0])
     """Each arm is trained once for each seed: other draws, from the same start."""
     plain: bool = False
-    """Whole people in recorded poses, upright before a level camera, with nothing before them."""
+    """Whole people in recorded poses, upright, with nothing before them, through long lenses."""
     arms: list[str] = field(default_factory=lambda: list(ARMS))
     pixels: int = 112
     depth: int = 18

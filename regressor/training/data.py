@@ -24,7 +24,7 @@ PLAIN = SyntheticOptions(
     roll_deg=3.0,
     people=PeopleOptions(
         occluder=0.0,
-        view=ViewOptions(field_of_view_deg=(12.0, 45.0), scale=0.1, shift=0.03, cut=0.0),
+        view=ViewOptions(field_of_view_deg=(12.0, 18.0), scale=0.1, shift=0.03, cut=0.0),
     ),
 )
 

@@ -136,7 +136,7 @@ class DsrTraining(RunOptions):
     people_folder: Path | None = None
     """Where they are kept once drawn (output/people if not given); trainings may share it."""
     plain_people: bool = False
-    """Whole people in recorded poses, upright before a level camera, with nothing before them."""
+    """Whole people in recorded poses, upright, with nothing before them, through long lenses."""
     people_seed: int = 0
     """Other people for another seed."""
     poses: Path | None = None
