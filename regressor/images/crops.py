@@ -111,15 +111,13 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     By torch; by OpenCV where it is installed and the matrix is affine, as DSR's are (its steps are
     a 32nd of a pixel).
     """
+    # Of a large picture only what the box can touch.
+    part, (left, top) = _around_box(image, matrix, size)
+    shifted = matrix @ np.array([[1, 0, left], [0, 1, top], [0, 0, 1.0]])
     if importlib.util.find_spec("cv2") and np.array_equal(matrix[2], [0, 0, 1]):
         cv2: Any = importlib.import_module("cv2")
-        # In floats as DSR does it; of a large picture only what the box can touch.
-        part, corner = _around_box(image, matrix, size)
-        shifted = matrix[:2] @ np.array([[1, 0, corner[0]], [0, 1, corner[1]], [0, 0, 1.0]])
-        return cv2.warpAffine(part.astype(np.float32), shifted, (size, size))
-    part, corner = _around_box(image, matrix, size)
+        return cv2.warpAffine(part.astype(np.float32), shifted[:2], (size, size))  # floats, as DSR
     pictures = torch.as_tensor(np.ascontiguousarray(part)).permute(2, 0, 1)[None]
-    shifted = matrix @ np.array([[1, 0, corner[0]], [0, 1, corner[1]], [0, 0, 1.0]])
     warped = warp_batch(pictures, torch.as_tensor(shifted)[None], size)
     return np.ascontiguousarray(warped[0].permute(1, 2, 0).numpy())
 

@@ -1,8 +1,5 @@
 """KTPFormer against the numbers of the authors' code, and its own promises."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -12,25 +9,21 @@ from regressor.checkpoints import load_published
 from regressor.errors import FileFormatError, PosecastError
 from regressor.lifters.blocks import DropPath
 from regressor.lifters.ktpformer import adjacency_from_parents
-from tests.golden.fill import fill
+from tests.lifters import published
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 SMALL = {"frames": 27, "dim": 32, "depth": 2}
 
 
 @pytest.fixture(scope="module")
 def golden():
     """(facts, arrays) of the published network at T=27, C=32, D=2."""
-    return json.loads((GOLDEN / "ktpformer.json").read_text()), np.load(GOLDEN / "ktpformer.npz")
+    return published.golden("ktpformer")
 
 
 @pytest.fixture
 def network(golden):
     """The small network with the golden parameters, ready to predict."""
-    network = lifters.create("ktpformer", **SMALL)
-    state = {name: torch.from_numpy(value) for name, value in fill(golden[0]["shapes"]).items()}
-    network.load_state_dict(state)
-    return network.eval()
+    return published.filled(lifters.create("ktpformer", **SMALL), golden[0]["shapes"])
 
 
 def test_same_output_and_intermediates_as_the_published_code(golden, network):
@@ -78,36 +71,16 @@ def test_parameter_names_and_shapes_are_the_authors(golden):
     assert {name: list(value.shape) for name, value in state.items()} == golden[0]["full_shapes"]
 
 
-def authors_checkpoint(file, shapes):
-    """A file as the authors' training writes it; parameter i is filled with the number i.
-
-    The tensors are stretched from one number each, so that 35 million parameters take no space.
-    """
-    weights = {
-        "module." + name: torch.tensor(float(i)).expand(shape)
-        for i, (name, shape) in enumerate(shapes.items())
-    }
-    content = {
-        "epoch": 80,
-        "lr": np.float64(3.6e-5),
-        "random_state": np.random.RandomState(1234),
-        "optimizer": {"state": {0: {"step": torch.tensor(5.0)}}, "param_groups": [{"lr": 8e-5}]},
-        "model_pos": weights,
-    }
-    torch.save(content, file)
-
-
 def test_a_file_in_the_authors_layout_loads_strictly(golden, tmp_path):
     shapes = golden[0]["full_shapes"]
-    authors_checkpoint(tmp_path / "model_243_CPN_best_epoch.bin", shapes)
+    published.authors_checkpoint(tmp_path / "model_243_CPN_best_epoch.bin", shapes)
     network = lifters.create("ktpformer")
     load_published(network, tmp_path / "model_243_CPN_best_epoch.bin")
-    state = network.state_dict()
-    assert [int(state[name].flatten()[-1]) for name in shapes] == list(range(len(shapes)))
+    assert published.holds_its_numbers(network, shapes)
 
 
 def test_a_checkpoint_for_another_window_is_named(golden, tmp_path):
-    authors_checkpoint(tmp_path / "other.bin", golden[0]["full_shapes"])
+    published.authors_checkpoint(tmp_path / "other.bin", golden[0]["full_shapes"])
     with pytest.raises(FileFormatError, match="is for another network") as caught:
         load_published(lifters.create("ktpformer", frames=81), tmp_path / "other.bin")
     assert "Temporal_pos_embed is (1, 243, 512) instead of (1, 81, 512)" in str(caught.value)
