@@ -1,5 +1,6 @@
 """Trainings of lifters of a few steps: small networks, tiny mocap."""
 
+import functools
 import subprocess
 import sys
 
@@ -132,6 +133,18 @@ def test_time_is_kept_and_bfloat16_learns(options):
     before = made.weights.read_bytes()
     train_lifter(made)
     assert made.weights.read_bytes() == before
+
+
+def test_a_compiled_network_learns_the_same(options, monkeypatch):
+    captured = functools.partial(torch.compile, backend="eager")  # needs no C++ compiler
+    monkeypatch.setattr(torch, "compile", captured)
+    for compiled in (False, True):
+        train_lifter(options(f"{compiled}", depth=1, steps=3, compiled=compiled))
+    plain, compiled = (
+        checkpoints.load(options(f"{c}").weights)[0].state_dict() for c in (False, True)
+    )
+    for name, value in plain.items():
+        torch.testing.assert_close(compiled[name], value, rtol=0, atol=2e-4)
 
 
 def test_what_cannot_be_is_told_in_a_sentence(options, tmp_path):

@@ -26,9 +26,11 @@ class Lifting(Learning):
         epoch_length: int,
         skeleton: str = "h36m17",
         root: int = 0,
+        compiled: bool = False,
     ):
         super().__init__(network, recipe, seed, epoch_length)
         self.recipe, self.root = recipe, root
+        self.answer = torch.compile(answer, dynamic=False) if compiled else answer
         self.weights: Tensor
         weights = JOINT_WEIGHTS.get(skeleton, (1.0,) * int(network.joints))  # pyright: ignore
         self.register_buffer("weights", torch.tensor(weights), persistent=False)
@@ -51,7 +53,7 @@ class Lifting(Learning):
         target = batch["target"]
         if self.recipe.label_noise:
             target = disturbed(target)
-        answers = answer(self.network, batch["inputs"], target)
+        answers = self.answer(self.network, batch["inputs"], target)
         with torch.autocast(self.device.type, enabled=False):
             found = [self.recipe.loss(p.float(), t, self.weights, *s) for p, t, *s in answers]
         terms = {name: sum(part[name] for part in found if name in part) for name in found[0]}

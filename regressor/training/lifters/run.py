@@ -86,7 +86,10 @@ def learn(
 ) -> dict[str, float]:
     """Trains a network of these sizes on what is there, and writes it; `more` is for its card."""
     print(f"{seen.described} to learn from; held out: {seen.held_out}.", flush=True)
-    module = Lifting(network, recipe, options.seed, len(seen.windows), seen.skeleton, seen.root)
+    module = Lifting(
+        network, recipe, options.seed, len(seen.windows), seen.skeleton, seen.root,
+        options.compiled,
+    )  # fmt: skip
     clock = clock_of(options)
     clock.minutes = options.time
     with quiet():
