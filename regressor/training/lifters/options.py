@@ -53,8 +53,8 @@ class LifterTraining(RunOptions):
     check_every: int = 1000
     log_every: int = 50
     compiled: bool = False
-    """The network through torch.compile: a first minute is lost, then steps take less time (MixSTE's
-    in bf16 a third less). Needs a C++ compiler."""
+    """The network through torch.compile: a first minute is lost, then steps take less time
+    (of MixSTE in bf16 a third less). Needs a C++ compiler."""
     threads: int | None = None
     """Of the processor; the cpu preset takes one if nothing is said."""
 
