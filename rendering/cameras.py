@@ -42,24 +42,17 @@ def translation_to_weak(
     return torch.stack([2 * focal / (size * z), x, y], dim=-1)
 
 
-def crop_to_full(
-    camera: Tensor, centre: Tensor, side: Tensor, focal: Tensor, width: int, height: int
-) -> Tensor:
-    """A crop's weak perspective to the translation (..., 3) m in the whole picture's camera.
+def crop_to_camera(camera: Tensor, intrinsics: Tensor, size: int = CROP_PX) -> Tensor:
+    """A crop's weak perspective to the translation (..., 3) m before the camera that took it.
 
-    centre (..., 2) and side (...) of the box and `focal` (...) in px of the whole picture; the box
-    is taken as seen straight on (hmr: tz = 2 F / (b s)).
+    intrinsics (..., 3, 3): of the crop of `size` px; the person is taken as seen straight on (hmr:
+    tz = 2 F / (b s)).
     """
     scale, x, y = camera.unbind(-1)
-    per_px = 2 / (side * scale)
-    return torch.stack(
-        [
-            x + (centre[..., 0] - width / 2) * per_px,
-            y + (centre[..., 1] - height / 2) * per_px,
-            focal * per_px,
-        ],
-        dim=-1,
-    )
+    per_px = 2 / (size * scale)
+    away = size / 2 - intrinsics[..., :2, 2]
+    places = [x + away[..., 0] * per_px, y + away[..., 1] * per_px, intrinsics[..., 0, 0] * per_px]
+    return torch.stack(places, dim=-1)
 
 
 def project(points: Tensor, intrinsics: Tensor, eps: float = 0.0) -> Tensor:

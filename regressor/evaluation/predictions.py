@@ -3,21 +3,29 @@
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from regressor.data.images import LabelledImages, Records, SampleError, no_labels
+from regressor.data.images import LabelledImages, Records, SampleError, no_labels, read_image
 from regressor.data.tally import Tally
 from regressor.data.threedpw import Person, extract, places
 from regressor.errors import PosecastError
-from regressor.images.hmr import HmrOutput
-from regressor.images.predict import DEFAULT_BODY, ImageNetwork
+from regressor.evaluation.bodies import Bodies
+from regressor.images.crops import SIZE, to_input, warp
+from regressor.images.hmr import answer
+from regressor.images.predict import (
+    DEFAULT_BODY,
+    ImageNetwork,
+    cameras_of,
+    square_boxes,
+    turned_back,
+)
 from regressor.progress import Progress
-from rendering.cameras import crop_to_full
+from rendering.perspective import Crop
 
 BATCH = 32
 
@@ -74,84 +82,108 @@ def collate(crops: list[Tensor | None]) -> tuple[Tensor, Tensor]:
     return (torch.stack(found) if found else torch.zeros(0, 3, 1, 1)), read
 
 
+class Cuts:
+    """Pictures (3, pixels, pixels) by homographies (N, 3, 3); SampleError where there is none."""
+
+    def __init__(self, root: Path, names: np.ndarray, matrices: Tensor, pixels: int):
+        self.root, self.names, self.matrices, self.pixels = root, names, matrices, pixels
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        if not self.matrices[number].isfinite().all():
+            raise SampleError(f"The box of the person in {self.names[number]} is no box.")
+        image = read_image(self.root / str(self.names[number]))
+        return {"image": to_input(warp(image, self.matrices[number].numpy(), self.pixels))}
+
+
 def by_network(
     network: ImageNetwork,
     people: list[Person],
+    bodies: Bodies,
     root: Path,
     workers: int,
     progress: Progress,
     tally: Tally,
 ) -> list[Prediction | None]:
-    """The network's prediction for each person; tally counts pictures that can't be read."""
+    """The network's prediction for each person; tally counts pictures that can't be read.
+
+    bodies: whose bones turn where a camera turns.
+    """
     arrays, chosen = extract(people), places(people)
-    records = Records(
-        name="3dpw",
-        root=root,
-        imgname=arrays["imgname"],
-        center=arrays["center"],
-        scale=arrays["scale"],
-        **no_labels(len(chosen)),
-    )
-    images = LabelledImages(records, network.convention)
-    loader = DataLoader(Crops(images, tally), BATCH, num_workers=workers, collate_fn=collate)
-    found, read = _run(network, loader, len(chosen), progress)
-    kept = np.flatnonzero(read)
-    chosen, centre, side = chosen[kept], arrays["center"][kept], 200 * arrays["scale"][kept]
-    return [
-        _of_person(person, chosen[mine, 1], found, mine, centre[mine], side[mine], network)
-        if (mine := chosen[:, 0] == number).any()
-        else None
-        for number, person in enumerate(people)
-    ]
+    boxes, cameras = seen_by(people, arrays, chosen)
+    crops = cameras_of(network.network, boxes, cameras)
+    if getattr(network.network, "by_camera", False):
+        images = Cuts(root, arrays["imgname"], crops.matrix, SIZE)
+    else:
+        records = Records(
+            name="3dpw",
+            root=root,
+            imgname=arrays["imgname"],
+            center=arrays["center"],
+            scale=arrays["scale"],
+            **no_labels(len(chosen)),
+        )
+        images = LabelledImages(records, network.convention)
+    output, read = look(network, Crops(images, tally), workers, crops.intrinsics, progress)
+    body = bodies.get("neutral", default=network.body == DEFAULT_BODY)
+    rest = body.joints_at_rest(output.betas)
+    output, pelvis = turned_back(output, Crop(*(part[read] for part in crops)), rest)
+    found = output.rotmat, output.betas, pelvis - rest[:, 0]
+    return by_person(network, people, chosen[read.numpy()], *found)
+
+
+def seen_by(
+    people: list[Person], arrays: dict[str, np.ndarray], chosen: np.ndarray
+) -> tuple[Tensor, np.ndarray]:
+    """Boxes (M, 4) of what was extracted, and the cameras (M, 3, 3), px."""
+    cameras = np.array([people[i].intrinsics for i, _ in chosen], np.float64).reshape(-1, 3, 3)
+    return square_boxes(arrays["center"], 200 * arrays["scale"]), cameras
 
 
 @torch.inference_mode()
-def _run(
-    network: ImageNetwork, loader: DataLoader, total: int, progress: Progress
-) -> tuple[HmrOutput, np.ndarray]:
-    """What the network sees in the crops that could be read, and which those are (N,)."""
-    device = next(network.network.parameters()).device
-    outputs: list[HmrOutput] = []
-    reads: list[np.ndarray] = []
-    for crops, read in loader:
-        if len(crops):
-            output = network.network(crops.to(device))
-            outputs.append(HmrOutput(*(part.cpu() for part in output)))
-        reads.append(read.numpy())
-        progress.update("predict", sum(map(len, reads)), total)
+def look(
+    network: ImageNetwork, crops: Crops, workers: int, intrinsics: Tensor, progress: Progress
+) -> tuple[Any, Tensor]:
+    """What the network sees in the crops that could be read, and which those are (N,).
+
+    intrinsics (N, 3, 3): of the crops.
+    """
+    device, outputs, reads = next(network.network.parameters()).device, [], []
+    for some, read in DataLoader(crops, BATCH, num_workers=workers, collate_fn=collate):
+        start = sum(map(len, reads))
+        reads.append(read)
+        if len(some):
+            cameras = intrinsics[start : start + len(read)][read].float().to(device)
+            batch = {"image": some.to(device), "intrinsics": cameras}
+            output = answer(network.network, batch)
+            outputs.append(type(output)(*(part.cpu() for part in output)))
+        progress.update("predict", start + len(read), len(intrinsics))
     if not outputs:
         raise PosecastError("None of the set's pictures can be read: is imageFiles complete?")
-    return HmrOutput(*(torch.cat(parts) for parts in zip(*outputs, strict=True))), np.concatenate(
-        reads
-    )
+    return type(outputs[0])(*map(torch.cat, zip(*outputs, strict=True))), torch.cat(reads)
 
 
-def _of_person(
-    person: Person,
-    frames: np.ndarray,
-    found: HmrOutput,
-    mine: np.ndarray,
-    centre: np.ndarray,
-    side: np.ndarray,
+def by_person(
     network: ImageNetwork,
-) -> Prediction:
-    keep = torch.as_tensor(mine)
-    trans = crop_to_full(
-        found.cam[keep],
-        torch.as_tensor(centre).float(),
-        torch.as_tensor(side).float(),
-        torch.tensor(float(person.intrinsics[0, 0])),
-        round(2 * person.intrinsics[0, 2]),
-        round(2 * person.intrinsics[1, 2]),
-    )
-    return Prediction(
-        frames,
-        found.rotmat[keep].double().numpy(),
-        found.betas[keep].double().numpy(),
-        trans.double().numpy(),
-        person.intrinsics,
-        "default" if network.body == DEFAULT_BODY else "smpl",
-    )
+    people: list[Person],
+    chosen: np.ndarray,
+    rotations: Tensor,
+    betas: Tensor,
+    trans: Tensor,
+) -> list[Prediction | None]:
+    """Bodies of chosen (M, 2) people and frames, by person."""
+    family = "default" if network.body == DEFAULT_BODY else "smpl"
+    turns, shapes, moves = (part.double().numpy() for part in (rotations, betas, trans))
+    found: list[Prediction | None] = []
+    for number, person in enumerate(people):
+        mine = chosen[:, 0] == number
+        one = Prediction(
+            chosen[mine, 1], turns[mine], shapes[mine], moves[mine], person.intrinsics, family
+        )
+        found.append(one if mine.any() else None)
+    return found
 
 
 def each(

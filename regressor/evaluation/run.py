@@ -45,11 +45,9 @@ def _(options: ThreeDpwEvaluation, progress: Progress) -> tuple[str, list[Path]]
     else:
         network = load_network(options.method, options.checkpoint, options.device, "--checkpoint")
         source = f"{options.method}, {options.checkpoint or 'shipped weights'}"
-        how = (options.root, options.workers, progress, tally)
-        if isinstance(network.network, PersPose):
-            predictions = by_turning(network, people, bodies, *how)
-        else:
-            predictions = by_network(network, people, *how)
+        predict = by_turning if isinstance(network.network, PersPose) else by_network
+        how = (bodies, options.root, options.workers, progress, tally)
+        predictions = predict(network, people, *how)
     _same_family(predictions, bodies)
     judged = judge(people, predictions, bodies, options.truth, progress)
     if not len(judged.scores):

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from regressor.errors import FileFormatError
 from regressor.images.resnet import ResNet
+from rendering.perspective import encoding
 
 ITERATIONS = 3
 # The mean parameters with which an estimate starts: shape in the file, name of the buffer.
@@ -64,13 +65,23 @@ class HMR(ResNet):
     depth: of the ResNet (50 as published; 18 and 34 are smaller); hidden: width of the head;
     pixels: the side to which crops of another size are brought first (as published, they are taken
     as they come: 224 x 224, or averaged over as many places as there are).
+
+    Two ideas of PersPose (ICCV 2025; `rendering.perspective`), not of HMR: `encoding` shows it the
+    crops' cameras, as two more channels of the picture, the rays through its pixels; `rotation`
+    says that its crops are cut by a camera that is turned to the person, in whose axes it answers.
     """
 
     def __init__(
-        self, depth: int = 50, hidden: int = 1024, dropout: float = 0.5, pixels: int | None = None
+        self,
+        depth: int = 50,
+        hidden: int = 1024,
+        dropout: float = 0.5,
+        pixels: int | None = None,
+        encoding: bool = False,
+        rotation: bool = False,
     ):
-        super().__init__(depth)
-        self.pixels = pixels
+        super().__init__(depth, channels=5 if encoding else 3)
+        self.pixels, self.encoding, self.rotation = pixels, encoding, rotation
         self.fc1 = nn.Linear(self.width + sum(MEAN_PARAMETERS.values()), hidden)
         self.fc2 = nn.Linear(hidden, hidden)
         self.drop1, self.drop2 = nn.Dropout(dropout), nn.Dropout(dropout)
@@ -85,11 +96,29 @@ class HMR(ResNet):
         for name, value in standing().items():
             self.register_buffer(f"init_{name}", value[None])
 
-    def forward(self, images: Tensor) -> HmrOutput:
-        if self.pixels and images.shape[-1] != self.pixels:
+    def forward(
+        self, images: Tensor, intrinsics: Tensor | None = None, known: Tensor | None = None
+    ) -> HmrOutput:
+        """intrinsics (B, 3, 3): of the crops, px, for `encoding`; known (B,): where they are known.
+
+        Where they aren't, the encoding is zero.
+        """
+        given = images.shape[-1]
+        if self.pixels and given != self.pixels:
             size = (self.pixels, self.pixels)
             images = F.interpolate(images, size, mode="bilinear", antialias=True)
+        if self.encoding:
+            images = torch.cat([images, self._rays(images, given, intrinsics, known)], dim=1)
         return self.regress(self.features(images))
+
+    def _rays(
+        self, images: Tensor, given: int, intrinsics: Tensor | None, known: Tensor | None
+    ) -> Tensor:
+        """The encoding (B, 2, S, S) of square crops that had `given` px a side."""
+        if intrinsics is None:
+            return torch.zeros_like(images[:, :2])
+        rays = encoding(intrinsics.float(), images.shape[-1], given).to(images)
+        return rays if known is None else rays * known.to(rays)[:, None, None, None]
 
     def regress(self, features: Tensor, iterations: int = ITERATIONS) -> HmrOutput:
         """Features (B, width) to the estimate after so many rounds of error feedback."""
@@ -115,7 +144,28 @@ class HMR(ResNet):
         """
         if any(name.startswith("model.") for name in state):
             state = {name: value for name, value in state.items() if name.startswith("model.")}
-        return {_plain(name): value for name, value in state.items()}
+        found = {_plain(name): value for name, value in state.items()}
+        first = found.get("conv1.weight")
+        if self.encoding and first is not None and first.shape[1] == 3:
+            # Of a network that is shown no cameras: this one begins by not heeding them.
+            found["conv1.weight"] = F.pad(first, (0, 0, 0, 0, 0, 2))
+        return found
+
+    @property
+    def sees_camera(self) -> bool:
+        return self.encoding
+
+    @property
+    def by_camera(self) -> bool:
+        """Whether crops are cut exactly, by homographies, because their cameras count."""
+        return self.encoding or self.rotation
+
+
+def answer(network: nn.Module, batch: Mapping[str, Tensor]) -> Any:
+    """What an image network says of samples: of their `image`, and camera where it sees that."""
+    if getattr(network, "sees_camera", False):
+        return network(batch["image"], batch["intrinsics"], batch.get("has_camera"))
+    return network(batch["image"])
 
 
 def _plain(name: str) -> str:

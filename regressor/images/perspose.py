@@ -73,6 +73,8 @@ class PersPose(nn.Module):
     trained with and should be given, a multiple of 32.
     """
 
+    sees_camera = True
+
     def __init__(self, backbone: str = "w48", pixels: int = SIZE):
         super().__init__()
         size = hrnet.size_named(backbone)

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import roma
@@ -19,9 +20,9 @@ from regressor import checkpoints, images
 from regressor.cameras import Camera
 from regressor.detection import Detections, Track
 from regressor.errors import FileFormatError, PosecastError
-from regressor.images.crops import Convention, crop, to_input
+from regressor.images.crops import SIZE, Convention, crop, to_input, warp
 from regressor.images.geometry import estimate_translation
-from regressor.images.hmr import HmrOutput, read_mean_parameters
+from regressor.images.hmr import HmrOutput, answer, read_mean_parameters
 from regressor.images.perspose import PersPose
 from regressor.lifting import device_of
 from regressor.progress import Progress
@@ -31,7 +32,8 @@ from regressor.smpl.body import Body, chain
 from regressor.smpl.fit import Fit, bridged
 from regressor.smpl.landmarks import RidingLandmarks
 from regressor.video import Video
-from rendering.cameras import crop_to_full
+from rendering.cameras import crop_to_camera
+from rendering.perspective import Crop, plain_crop, turned_crop
 
 BATCH = 16
 AHEAD = 2 * BATCH  # crops that are made while the network works
@@ -69,7 +71,7 @@ def load_network(
         raise PosecastError(f"{method} comes without weights: name yours with {option}.")
     if file.suffix == ".safetensors":
         network, metadata = checkpoints.load(file)
-        if images.plain(metadata["name"]) != images.plain(method):
+        if images.method(metadata["name"]) != images.method(method):
             raise PosecastError(f"{file} is for --method {metadata['name']}, not for {method}.")
         card = metadata["card"]
         convention, body = card.get("crops", "dsr"), card.get("body", DEFAULT_BODY)
@@ -99,6 +101,34 @@ def boxes_of(track: Track, fps: float) -> tuple[np.ndarray, np.ndarray]:
     return smooth((low + high) / 2, STEADY_S, fps), np.maximum(smooth(side, STEADY_S, fps), 8)
 
 
+def square_boxes(centre: np.ndarray, side: np.ndarray) -> Tensor:
+    """Centres (T, 2) and sides (T,) px to boxes (T, 4) = (x, y, width, height)."""
+    sides = np.stack([side, side], axis=1)
+    return torch.as_tensor(np.concatenate([centre - sides / 2, sides], axis=1)).double()
+
+
+def cameras_of(network: nn.Module, boxes: Tensor, intrinsics: np.ndarray) -> Crop:
+    """Cameras of 224 px crops of boxes (T, 4), turned to each person where the network wants it.
+
+    intrinsics (3, 3) or (T, 3, 3): of the whole picture.
+    """
+    cut = turned_crop if getattr(network, "rotation", False) else plain_crop
+    return cut(boxes, torch.as_tensor(intrinsics).double().expand(len(boxes), 3, 3), SIZE)
+
+
+def turned_back(output: HmrOutput, crops: Crop, rest: Tensor) -> tuple[HmrOutput, Tensor]:
+    """What a network says of crops, in the true camera's axes; where its camera has the pelvis.
+
+    rest (T or 1, 24, 3) m: the body's joints; the pelvis (T, 3) m.
+    """
+    back = crops.rotation.float().transpose(1, 2)
+    first = back @ output.rotmat[:, 0]
+    rotmat = torch.cat([first[:, None], output.rotmat[:, 1:]], dim=1)
+    # SMPL's translation is not its pelvis.
+    pelvis = crop_to_camera(output.cam, crops.intrinsics.float(), SIZE) + rest[:, 0]
+    return output._replace(rotmat=rotmat), (back @ pelvis[..., None])[..., 0]
+
+
 def crops_of(
     video: Video,
     span: tuple[float | None, float | None, float | None],
@@ -109,6 +139,18 @@ def crops_of(
     """The person's crop (224, 224, 3), 0 .. 255, of each frame of the track; span as detected."""
     for image, centre, side in zip(frames_of(video, span, track), *boxes, strict=True):
         yield crop(image, centre, side / 200, convention=convention)
+
+
+def cuts_of(
+    video: Video,
+    span: tuple[float | None, float | None, float | None],
+    track: Track,
+    crops: Crop,
+    size: int,
+) -> Iterator[np.ndarray]:
+    """The same (size, size, 3) by each frame's homography."""
+    for image, matrix in zip(frames_of(video, span, track), crops.matrix.numpy(), strict=True):
+        yield warp(image, matrix, size)
 
 
 def frames_of(
@@ -130,20 +172,31 @@ def frames_of(
     )
 
 
+def shape_over(track: Track, betas: Tensor) -> Tensor:
+    """The median (10,) of betas (T, 10) over the frames in which the person was seen."""
+    seen = torch.as_tensor(track.observed)
+    return betas[seen if seen.any() else slice(None)].median(dim=0).values
+
+
 @torch.inference_mode()
 def predict(
-    network: nn.Module, crops: Iterator[np.ndarray], total: int, progress: Progress
-) -> HmrOutput:
-    """What the network sees in each crop, on the CPU."""
-    device = next(network.parameters()).device
-    found: list[HmrOutput] = []
+    network: nn.Module, crops: Iterator[np.ndarray], intrinsics: Tensor, progress: Progress
+) -> Any:
+    """What the network sees in crops (S, S, 3), 0 .. 255, of intrinsics (T, 3, 3); on the CPU."""
+    device, total = next(network.parameters()).device, len(intrinsics)
+    found = []
     with closing(read_ahead(crops, AHEAD)) as ready:
         while some := list(islice(ready, BATCH)):
+            done = BATCH * len(found)
             inputs = to_input(torch.from_numpy(np.stack(some)).to(device))
-            output = network(inputs.contiguous(memory_format=torch.channels_last))
-            found.append(HmrOutput(*(part.cpu() for part in output)))
-            progress.update("lift", min(BATCH * len(found), total), total)
-    return HmrOutput(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+            batch = {
+                "image": inputs.contiguous(memory_format=torch.channels_last),
+                "intrinsics": intrinsics[done : done + len(some)].float().to(device),
+            }
+            output = answer(network, batch)
+            found.append(type(output)(*(part.cpu() for part in output)))
+            progress.update("lift", done + len(some), total)
+    return type(found[0])(*map(torch.cat, zip(*found, strict=True)))
 
 
 def place(
@@ -184,25 +237,19 @@ def fit_by_network(
     if isinstance(found.network, PersPose):
         from regressor.images.towards import fit_towards  # which takes much from here
 
-        seen = (track, detections, camera, body)
-        return fit_towards(*seen, found, video, span, neutral, progress)
+        at = (track, detections, camera, body)
+        return fit_towards(*at, found, video, span, neutral, progress)
     progress.update("lift", 0, len(track))
-    centre, side = boxes = boxes_of(track, detections.fps)
-    crops = crops_of(video, span, track, boxes, found.convention)
-    output = predict(found.network, crops, len(track), progress)
-    betas = torch.zeros(10)
-    if not neutral and found.knows(body):
-        seen = torch.as_tensor(track.observed)
-        betas = output.betas[seen if seen.any() else slice(None)].median(dim=0).values
-    guess = crop_to_full(
-        output.cam,
-        torch.as_tensor(centre, dtype=torch.float32),
-        torch.as_tensor(side, dtype=torch.float32),
-        torch.tensor(float(camera.intrinsics[0, 0])),
-        detections.width,
-        detections.height,
-    )
-    guess = guess + body.joints_at_rest(betas)[0]  # SMPL's translation is not its pelvis
+    network, boxes = found.network, boxes_of(track, detections.fps)
+    crops = cameras_of(network, square_boxes(*boxes), camera.intrinsics)
+    if getattr(network, "by_camera", False):
+        pictures = cuts_of(video, span, track, crops, SIZE)
+    else:
+        pictures = crops_of(video, span, track, boxes, found.convention)
+    output = predict(network, pictures, crops.intrinsics, progress)
+    knows = not neutral and found.knows(body)
+    betas = shape_over(track, output.betas) if knows else torch.zeros(10)
+    output, guess = turned_back(output, crops, body.joints_at_rest(betas)[None])
     pelvis = place(body, output, betas, track, camera, guess)
     progress.update("fit", 1, 1)
     return Fit(roma.rotmat_to_rotvec(output.rotmat), pelvis, betas)

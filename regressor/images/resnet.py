@@ -68,20 +68,21 @@ class Bottleneck(Block):
 
 
 class ResNet(nn.Module):
-    """Pictures (B, 3, H, W) to features (B, `width`).
+    """Pictures (B, channels, H, W) to features (B, `width`).
 
     The mean over all places stands for the published 7x7 average pooling: the same for pictures of
     224 x 224, and defined for others from 32 x 32 up.
     """
 
-    def __init__(self, depth: int = 50):
+    def __init__(self, depth: int = 50, channels: int = 3):
         super().__init__()
         if depth not in STAGES:
             raise PosecastError(
                 f"There is no ResNet of depth {depth} here: choose {', '.join(map(str, STAGES))}."
             )
         block = Bottleneck if depth == 50 else BasicBlock
-        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), nn.BatchNorm2d(64)
+        self.conv1 = nn.Conv2d(channels, 64, 7, 2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, padding=1)
         inputs, stages = 64, []
@@ -106,6 +107,12 @@ class ResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.features(images)
+
+
+def resnet_of(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The ResNet's part of a network's state dict, its names behind a prefix."""
+    parts = ("conv1.", "bn1.", "layer")
+    return {prefix + name: value for name, value in state.items() if name.startswith(parts)}
 
 
 def without_classifier(state: dict[str, Tensor]) -> dict[str, Tensor]:

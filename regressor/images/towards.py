@@ -4,57 +4,29 @@ What the network says is in the turned camera's axes; here it comes back to the 
 other people and other frames are.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from itertools import islice
+from collections.abc import Callable
 
-import numpy as np
 import roma
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regressor.cameras import Camera
 from regressor.detection import Detections, Track
-from regressor.images.crops import normalize, warp_batch
 from regressor.images.perspose import PersPoseOutput
-from regressor.images.predict import AHEAD, BATCH, ImageNetwork, boxes_of, frames_of
+from regressor.images.predict import (
+    ImageNetwork,
+    boxes_of,
+    cuts_of,
+    predict,
+    shape_over,
+    square_boxes,
+)
 from regressor.progress import Progress
-from regressor.read_ahead import read_ahead
 from regressor.smpl.analytic_ik import fit_skeleton, search_first_beta, world_rotations
 from regressor.smpl.body import Body, local_rotations
 from regressor.smpl.fit import Fit, bridged
 from regressor.video import Video
 from rendering.perspective import to_camera, turned_crop
-
-
-def square_boxes(centre: np.ndarray, side: np.ndarray) -> Tensor:
-    """Centres (T, 2) and sides (T,) px to boxes (T, 4) = (x, y, width, height)."""
-    sides = np.stack([side, side], axis=1)
-    return torch.as_tensor(np.concatenate([centre - sides / 2, sides], axis=1)).double()
-
-
-def cut(image: np.ndarray, matrix: Tensor, size: int) -> Tensor:
-    """A picture (H, W, 3), 0 .. 255, by a homography (3, 3) to (3, size, size)."""
-    whole = torch.tensor(image).permute(2, 0, 1)[None]
-    return warp_batch(whole, matrix[None], size)[0]
-
-
-@torch.inference_mode()
-def look(
-    network: nn.Module, crops: Iterator[Tensor], intrinsics: Tensor, progress: Progress
-) -> PersPoseOutput:
-    """What the network sees in crops (3, S, S), 0 .. 255, of intrinsics (N, 3, 3); on the CPU."""
-    device, total = next(network.parameters()).device, len(intrinsics)
-    found: list[PersPoseOutput] = []
-    with closing(read_ahead(crops, AHEAD)) as ready:
-        while some := list(islice(ready, BATCH)):
-            done = BATCH * len(found)
-            pictures = normalize(torch.stack(some).to(device) / 255)
-            cameras = intrinsics[done : done + len(some)].float().to(device)
-            output = network(pictures.contiguous(memory_format=torch.channels_last), cameras)
-            found.append(PersPoseOutput(*(part.cpu() for part in output)))
-            progress.update("lift", done + len(some), total)
-    return PersPoseOutput(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
 def placed(output: PersPoseOutput) -> Tensor:
@@ -98,13 +70,13 @@ def fit_towards(
     intrinsics = torch.as_tensor(camera.intrinsics, dtype=torch.float64).expand(len(track), 3, 3)
     pixels = int(found.network.pixels)  # pyright: ignore[reportArgumentType]
     crops = turned_crop(boxes, intrinsics, pixels)
-    frames = zip(frames_of(video, span, track), crops.matrix, strict=True)
-    pictures = (cut(image, matrix, pixels) for image, matrix in frames)
-    output = look(found.network, pictures, crops.intrinsics, progress)
-    seen, betas = torch.as_tensor(track.observed), torch.zeros(10)
+    pictures = cuts_of(video, span, track, crops, pixels)
+    output = predict(found.network, pictures, crops.intrinsics, progress)
+    betas = torch.zeros(10)
     if not neutral and found.knows(body):
-        every = betas_of(output, body.joints_at_rest)
-        betas = every[seen if seen.any() else slice(None)].median(dim=0).values
+        betas = shape_over(track, betas_of(output, body.joints_at_rest))
     rotations, pelvis = bodies_of(output, body.joints_at_rest(betas), crops.rotation)
     progress.update("fit", 1, 1)
-    return Fit(roma.rotmat_to_rotvec(rotations), bridged(pelvis, seen), betas)
+    return Fit(
+        roma.rotmat_to_rotvec(rotations), bridged(pelvis, torch.as_tensor(track.observed)), betas
+    )

@@ -131,13 +131,13 @@ def seen(people, camera, tmp_path):
 
 
 def test_a_track_is_followed_by_turning_the_camera(body, people, camera, seen, monkeypatch):
-    monkeypatch.setattr(towards, "BATCH", 2)
+    monkeypatch.setattr(predict, "BATCH", 2)
     monkeypatch.setattr(predict, "STEADY_S", 0.0)
     video, track = seen
     centre, side = predict.boxes_of(track, FPS)
     monkeypatch.setattr(towards, "boxes_of", lambda *_: (centre, side))
     intrinsics = torch.as_tensor(camera.intrinsics).expand(3, 3, 3)
-    crops = turned_crop(towards.square_boxes(centre, side), intrinsics, 64)
+    crops = turned_crop(predict.square_boxes(centre, side), intrinsics, 64)
     network = Knowing(_output(body, people, crops.rotation))
     found = predict.fit_by_network(
         track,

@@ -6,12 +6,13 @@ import torch
 from rendering.cameras import (
     OPENCV_TO_BLENDER,
     OPENCV_TO_PYTORCH3D,
-    crop_to_full,
+    crop_to_camera,
     pinhole,
     project,
     translation_to_weak,
     weak_to_translation,
 )
+from rendering.perspective import plain_crop
 
 
 def test_a_point_straight_ahead_is_in_the_middle_and_right_and_below_are_positive():
@@ -37,10 +38,11 @@ def test_weak_perspective_there_and_back():
 
 
 def test_a_crop_s_body_stands_where_the_whole_picture_shows_it():
-    focal, size = torch.tensor([1200.0]), (1920, 1080)
+    camera = pinhole(1200.0, 1920, 1080)[None]
     weak, centre, side = torch.tensor([[0.9, 0.1, -0.2]]), torch.tensor([[400.0, 700.0]]), 300.0
-    moved = crop_to_full(weak, centre, torch.tensor([side]), focal, *size)
-    seen = project(moved[:, None], pinhole(1200.0, *size)[None])[0, 0]
+    box = torch.tensor([[250.0, 550.0, side, side]])
+    moved = crop_to_camera(weak, plain_crop(box, camera, 224).intrinsics, 224)
+    seen = project(moved[:, None], camera)[0, 0]
     in_crop = weak[0, 1:] * weak[0, 0] * side / 2  # px from the crop's centre
     torch.testing.assert_close(seen, centre[0] + in_crop)
 
