@@ -6,11 +6,13 @@ python -m regressor.train adapt --lifter mixste --source cmu_motion.npz --target
     --output mine.safetensors
 python -m regressor.train dsr --data FOLDER --preset dsr --output FOLDER
 python -m regressor.train dsr --preset cpu --people 8000 --poses poses.npz --output FOLDER
+python -m regressor.train perspose --people 12000 --poses poses.npz --minutes 60 --output FOLDER
 
 A lifter learns from a data set, or from mocap on random bodies through random cameras with a
-detector's noise; adapt makes one for footage of which only 2D keypoints are known; dsr, the image
-regressor, sees labelled pictures, synthetic people, or both (`regressor.training`). Trainings last
-for given minutes, steps or epochs, and resume where they stopped.
+detector's noise; adapt makes one for footage of which only 2D keypoints are known; dsr and
+perspose, the image regressors, see labelled pictures, synthetic people, or both
+(`regressor.training`). Trainings last for given minutes, steps or epochs, and resume where they
+stopped.
 """
 
 import sys
@@ -24,6 +26,7 @@ from regressor.errors import PosecastError
 from regressor.training.adapt.options import AdaptTraining
 from regressor.training.lifters.options import LifterTraining
 from regressor.training.options import DsrTraining
+from regressor.training.perspose.options import PersPoseTraining
 
 
 @contextmanager
@@ -60,10 +63,18 @@ def dsr(options: Annotated[DsrTraining, tyro.conf.arg(name="")]) -> None:
     train_regressor(options)
 
 
+def perspose(options: Annotated[PersPoseTraining, tyro.conf.arg(name="")]) -> None:
+    """Trains PersPose, which sees the camera, on wide-angle synthetic people or data sets."""
+    with needing_lightning():
+        from regressor.training.perspose.run import train_perspose
+    train_perspose(options)
+
+
 def main() -> None:
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"lifter": lifter, "adapt": adapt, "dsr": dsr}, prog="python -m regressor.train"
+            {"lifter": lifter, "adapt": adapt, "dsr": dsr, "perspose": perspose},
+            prog="python -m regressor.train",
         )
     except PosecastError as error:
         sys.exit(str(error))

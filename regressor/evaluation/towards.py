@@ -6,16 +6,13 @@ are of boxes about the true vertices. The camera is the set's.
 
 from pathlib import Path
 
-import torch
-
 from regressor.data.tally import Tally
 from regressor.data.threedpw import Person, extract, places
 from regressor.evaluation.bodies import Bodies
 from regressor.evaluation.predictions import Crops, Cuts, Prediction, by_person, look, seen_by
-from regressor.images.predict import DEFAULT_BODY, ImageNetwork
+from regressor.images.predict import DEFAULT_BODY, ImageNetwork, cameras_of
 from regressor.images.towards import betas_of, bodies_of
 from regressor.progress import Progress
-from rendering.perspective import turned_crop
 
 
 def by_turning(
@@ -32,7 +29,7 @@ def by_turning(
     arrays, chosen = extract(people), places(people)
     boxes, cameras = seen_by(people, arrays, chosen)
     pixels = int(network.network.pixels)  # pyright: ignore[reportArgumentType]
-    crops = turned_crop(boxes, torch.as_tensor(cameras), pixels)
+    crops = cameras_of(network.network, boxes, cameras, pixels)
     pictures = Crops(Cuts(root, arrays["imgname"], crops.matrix, pixels), tally)
     output, read = look(network, pictures, workers, crops.intrinsics, progress)
     betas = betas_of(output, body.joints_at_rest)

@@ -11,7 +11,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from regressor.errors import PosecastError
 from regressor.images.resnet import BasicBlock, Bottleneck, convolution
 
 
@@ -38,13 +37,6 @@ SIZES = {
     "w18_small": Size(18, modules=(1, 1, 1), blocks=2, features=512),
     "w8": Size(8, modules=(1, 1, 1), blocks=1, stem=16, features=128),
 }
-
-
-def size_named(name: str) -> Size:
-    """Raises PosecastError where there is no such size."""
-    if name not in SIZES:
-        raise PosecastError(f"There is no HRNet {name} here: choose {', '.join(SIZES)}.")
-    return SIZES[name]
 
 
 def size_of(state: Mapping[str, Any], prefix: str = "") -> str:

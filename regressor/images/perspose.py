@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from regressor.errors import PosecastError
-from regressor.images import hrnet
+from regressor.images import hrnet, pyramid
 from regressor.images.hmr import rot6d_to_rotmat
 from regressor.smpl.analytic_ik import LEAVES
 from rendering.perspective import SIZE, encoding
@@ -69,25 +69,35 @@ class PersPoseOutput(NamedTuple):
 class PersPose(nn.Module):
     """Crops (B, 3, 256, 256), normalised as `crops.normalize` does, and their cameras.
 
-    backbone: a name of `hrnet.SIZES`, w48 as published; pixels: the side of the crops that it is
-    trained with and should be given, a multiple of 32.
+    backbone: a name of `hrnet.SIZES`, w48 as published, or of `pyramid.DEPTHS`; pixels: the side of
+    the crops that it is trained with and should be given, a multiple of 32.
+    encoding: whether it sees the crops' intrinsics; rotation: whether its crops are cut with the
+    camera turned to the person, which is for those to heed who cut them.
     """
 
     sees_camera = True
 
-    def __init__(self, backbone: str = "w48", pixels: int = SIZE):
+    def __init__(
+        self,
+        backbone: str = "w48",
+        pixels: int = SIZE,
+        encoding: bool = True,
+        rotation: bool = True,
+    ):
         super().__init__()
-        size = hrnet.size_named(backbone)
-        self.pixels = pixels
-        self.backbone = hrnet.HRNet(size)
-        self.hm_layer = nn.Conv2d(size.width, JOINTS, 1)
-        self.depth_layer_global = nn.Linear(size.features, JOINTS)
-        self.rho0_layer = nn.Linear(size.features, 1)
-        self.twist_layer = nn.Linear(size.features, 3 * JOINTS)
-        self.shape_layer = nn.Linear(size.features, BETAS)
-        self.leaf_rot_layer = nn.Linear(size.features, 6 * len(LEAVES))
-        self.cam_layer = nn.Conv2d(2, self.backbone.stem_width, 1, bias=False)
-        nn.init.normal_(self.cam_layer.weight, std=0.01)
+        self.pixels, self.rotation = pixels, rotation
+        self.backbone = backbone_named(backbone)
+        features = self.backbone.features
+        self.hm_layer = nn.Conv2d(self.backbone.widths[0], JOINTS, 1)
+        self.depth_layer_global = nn.Linear(features, JOINTS)
+        self.rho0_layer = nn.Linear(features, 1)
+        self.twist_layer = nn.Linear(features, 3 * JOINTS)
+        self.shape_layer = nn.Linear(features, BETAS)
+        self.leaf_rot_layer = nn.Linear(features, 6 * len(LEAVES))
+        self.cam_layer = None
+        if encoding:
+            self.cam_layer = nn.Conv2d(2, self.backbone.stem_width, 1, bias=False)
+            nn.init.normal_(self.cam_layer.weight, std=0.01)
 
     def forward(
         self,
@@ -123,10 +133,12 @@ class PersPose(nn.Module):
                 f"{width} x {height}."
             )
         stem = self.backbone.stem(images)
-        rays = encoding(intrinsics.float(), stem.shape[-1], width)
-        if encoded is not None:
-            rays = rays * encoded.to(rays)[:, None, None, None]
-        branches = self.backbone.branches(stem + self.cam_layer(rays))
+        if self.cam_layer is not None:
+            rays = encoding(intrinsics.float(), stem.shape[-1], width)
+            if encoded is not None:
+                rays = rays * encoded.to(rays)[:, None, None, None]
+            stem = stem + self.cam_layer(rays)
+        branches = self.backbone.branches(stem)
         places, whole = self.hm_layer(branches[0]), self.backbone.whole(branches)
         # In half precision a soft-max over 4096 cells isn't exact to a pixel.
         depth = 2 * DEPTH_M * (self.depth_layer_global(whole).float().sigmoid() - 0.5)
@@ -152,6 +164,16 @@ class PersPose(nn.Module):
     def published(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """A published file's parameters without those of SMPL, which aren't the network's."""
         return {name: value for name, value in state.items() if not name.startswith("smpl.")}
+
+
+def backbone_named(name: str) -> hrnet.HRNet | pyramid.Pyramid:
+    """Raises PosecastError where there is no such backbone."""
+    if name in pyramid.DEPTHS:
+        return pyramid.Pyramid(pyramid.DEPTHS[name])
+    if name not in hrnet.SIZES:
+        known = ", ".join([*hrnet.SIZES, *pyramid.DEPTHS])
+        raise PosecastError(f"PersPose has no backbone {name}: choose {known}.")
+    return hrnet.HRNet(hrnet.SIZES[name])
 
 
 def _expectation(places: Tensor) -> Tensor:

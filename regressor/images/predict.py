@@ -107,13 +107,13 @@ def square_boxes(centre: np.ndarray, side: np.ndarray) -> Tensor:
     return torch.as_tensor(np.concatenate([centre - sides / 2, sides], axis=1)).double()
 
 
-def cameras_of(network: nn.Module, boxes: Tensor, intrinsics: np.ndarray) -> Crop:
-    """Cameras of 224 px crops of boxes (T, 4), turned to each person where the network wants it.
+def cameras_of(network: nn.Module, boxes: Tensor, intrinsics: np.ndarray, size: int = SIZE) -> Crop:
+    """Cameras of crops of boxes (T, 4), turned to each person where the network wants it.
 
-    intrinsics (3, 3) or (T, 3, 3): of the whole picture.
+    intrinsics (3, 3) or (T, 3, 3): of the whole picture; size: the crops' side, px.
     """
     cut = turned_crop if getattr(network, "rotation", False) else plain_crop
-    return cut(boxes, torch.as_tensor(intrinsics).double().expand(len(boxes), 3, 3), SIZE)
+    return cut(boxes, torch.as_tensor(intrinsics).double().expand(len(boxes), 3, 3), size)
 
 
 def turned_back(output: HmrOutput, crops: Crop, rest: Tensor) -> tuple[HmrOutput, Tensor]:

@@ -16,6 +16,7 @@ from regressor.images.perspose import PersPoseOutput
 from regressor.images.predict import (
     ImageNetwork,
     boxes_of,
+    cameras_of,
     cuts_of,
     predict,
     shape_over,
@@ -26,7 +27,7 @@ from regressor.smpl.analytic_ik import fit_skeleton, search_first_beta, world_ro
 from regressor.smpl.body import Body, local_rotations
 from regressor.smpl.fit import Fit, bridged
 from regressor.video import Video
-from rendering.perspective import to_camera, turned_crop
+from rendering.perspective import to_camera
 
 
 def placed(output: PersPoseOutput) -> Tensor:
@@ -67,9 +68,8 @@ def fit_towards(
     """As `predict.fit_by_network`, but the body stands where the network sees it by the camera."""
     progress.update("lift", 0, len(track))
     boxes = square_boxes(*boxes_of(track, detections.fps))
-    intrinsics = torch.as_tensor(camera.intrinsics, dtype=torch.float64).expand(len(track), 3, 3)
     pixels = int(found.network.pixels)  # pyright: ignore[reportArgumentType]
-    crops = turned_crop(boxes, intrinsics, pixels)
+    crops = cameras_of(found.network, boxes, camera.intrinsics, pixels)
     pictures = cuts_of(video, span, track, crops, pixels)
     output = predict(found.network, pictures, crops.intrinsics, progress)
     betas = torch.zeros(10)

@@ -8,6 +8,7 @@ for, some at a time.
 import json
 import os
 import shutil
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -49,13 +50,7 @@ class KeptPeople:
         size = people.options.people.size
         self.made = {"length": length, "seed": seed, "size": size, "drawing": repr(people.options)}
         shapes = {"image": (3, size, size), "labels": (size, size), **SHAPES, "drawn": ()}
-        if not (folder / LIST).is_file():
-            _make(folder, self.made, {name: (length, *shape) for name, shape in shapes.items()})
-        if json.loads((folder / LIST).read_text()) != self.made:
-            raise FileFormatError(
-                f"{folder} keeps other people than these: name another folder, or remove it."
-            )
-        self.arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r+") for name in shapes}
+        self.arrays = open_arrays(folder, self.made, length, shapes, floats=SHAPES)
 
     def __len__(self) -> int:
         return self.length
@@ -86,19 +81,48 @@ class KeptPeople:
         drawn = self.people.batch(count, seed_of(self.seed, first))
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in (MEAN, STD))
         drawn["image"] = ((drawn["image"].cpu() * std + mean) * 255).round().clamp(0, 255)
-        for name, array in self.arrays.items():
-            if name != "drawn":
-                array[first : first + count] = drawn[name].cpu().numpy().astype(array.dtype)
-        self.arrays["drawn"][first : first + count] = 1  # last: whoever reads it reads all
+        fill(self.arrays, first, drawn)
 
 
-def _make(folder: Path, made: dict, shapes: dict[str, tuple[int, ...]]) -> None:
+def open_arrays(
+    folder: Path,
+    made: dict,
+    length: int,
+    shapes: Mapping[str, tuple[int, ...]],
+    floats: Container[str],
+) -> dict[str, np.ndarray]:
+    """Arrays of `length` entries that lie in a folder, made there if it isn't; `floats` or bytes.
+
+    made: what tells them from others. Raises FileFormatError where the folder keeps other ones.
+    """
+    if not (folder / LIST).is_file():
+        _make(folder, made, {name: (length, *shape) for name, shape in shapes.items()}, floats)
+    if json.loads((folder / LIST).read_text()) != made:
+        raise FileFormatError(
+            f"{folder} keeps other people than these: name another folder, or remove it."
+        )
+    return {name: np.load(folder / f"{name}.npy", mmap_mode="r+") for name in shapes}
+
+
+def fill(arrays: Mapping[str, np.ndarray], first: int, drawn: Mapping[str, Tensor]) -> None:
+    """Keeps people from number `first` on, and then that they are `drawn`: whoever reads one reads
+    all of it."""
+    some = slice(first, first + len(next(iter(drawn.values()))))
+    for name, array in arrays.items():
+        if name != "drawn":
+            array[some] = drawn[name].cpu().numpy().astype(array.dtype)
+    arrays["drawn"][some] = 1
+
+
+def _make(
+    folder: Path, made: dict, shapes: Mapping[str, tuple[int, ...]], floats: Container[str]
+) -> None:
     """An empty folder of people; another process may make the same one meanwhile."""
     beside = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         beside.mkdir(parents=True, exist_ok=True)
         for name, shape in shapes.items():
-            kind = np.float32 if name in SHAPES else np.uint8
+            kind = np.float32 if name in floats else np.uint8
             np.lib.format.open_memmap(beside / f"{name}.npy", mode="w+", dtype=kind, shape=shape)
         (beside / LIST).write_text(json.dumps(made))
         with suppress(OSError):  # it is there by now

@@ -5,8 +5,10 @@ from .outfits import Label, Layer
 from .render import People, PeopleOptions, render_people
 from .surface import Surface, build_surface
 from .views import ViewOptions, Views
+from .wide import FramedViews, WideViews
 
 __all__ = [
+    "FramedViews",
     "Label",
     "Layer",
     "People",
@@ -15,6 +17,7 @@ __all__ = [
     "Surface",
     "ViewOptions",
     "Views",
+    "WideViews",
     "build_surface",
     "render_people",
 ]

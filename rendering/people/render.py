@@ -14,7 +14,7 @@ from rendering.rasterize import rasterize
 from . import backgrounds, materials, outfits, shading, wearing
 from .sheets import clothe
 from .surface import BODY, Surface
-from .views import ViewOptions, Views, draw_views, weak_perspective
+from .views import ViewOptions, Views, weak_perspective
 
 THICKNESS = 0.13  # m that a joint lies behind the clothes over it, at most
 VERTEX_THICKNESS = 0.02  # m that a slanted surface differs in depth from its pixel's middle
@@ -89,7 +89,7 @@ def render_people(
     dyes = materials.draw_materials(draw).to(device)
     lights = shading.draw_lights(draw).to(device)
     ends = torch.cat([joints, points], 1).cpu()
-    views = draw_views(ends, size, options.view, draw)
+    views = options.view.draw(ends, size, draw)
     moved = views.translation.to(device)[:, None]
     intrinsics = views.crop_intrinsics.to(device)
     posed, places, layer = clothe(surface, worn, shaped, transforms)

@@ -31,6 +31,10 @@ class ViewOptions:
     cut: float = 0.25
     """How often the box shows only a part of the person."""
 
+    def draw(self, joints: Tensor, size: int, draw: Draw) -> "Views":
+        """Cameras for joints (B, J, 3) m; crops of `size` px."""
+        return draw_views(joints, size, self, draw)
+
 
 @dataclass
 class Views:

@@ -11,13 +11,12 @@ from regressor.evaluation import towards
 from regressor.evaluation.bodies import Bodies
 from regressor.evaluation.options import PeopleEvaluation
 from regressor.evaluation.people import evaluate_people
-from regressor.images.perspose import PersPose, PersPoseOutput
+from regressor.images.perspose import PersPose
 from regressor.images.predict import ImageNetwork
 from regressor.progress import Progress
 from regressor.smpl import load_body
-from regressor.smpl.analytic_ik import LEAVES, posed_twists
-from regressor.smpl.body import chain
 from tests.data import threedpw_files
+from tests.images import perfect
 
 
 class Knowing(PersPose):
@@ -31,18 +30,9 @@ class Knowing(PersPose):
     def forward(self, images, intrinsics, encoded=None, mirrored=None):
         mine = slice(self.given, self.given + len(images))
         self.given += len(images)
-        turn, betas = self.turns[mine].float(), self.betas[mine]
-        rest = self.body.joints_at_rest(betas)
-        world, joints = chain(self.rotations[mine], rest)
-        seen, pad = (joints - joints[:, :1]) @ turn.transpose(1, 2), torch.zeros(len(images), 1, 3)
-        twists = posed_twists(rest, turn[:, None] @ world)
-        return PersPoseOutput(
-            uv=torch.zeros(len(images), 25, 2), depth=torch.zeros(len(images), 25),
-            density=torch.zeros(len(images), 25), joints=torch.cat([seen, pad], dim=1),
-            root=torch.tensor([0.0, 0.0, 4.0]).expand(len(images), 3),
-            twists=torch.cat([twists, pad], dim=1), leaves=self.rotations[mine][:, LEAVES],
-            betas=torch.cat([betas, betas[:, :1]], dim=1),
-        )  # fmt: skip
+        turn = self.turns[mine]
+        ahead = (turn.float().transpose(1, 2) @ torch.tensor([0.0, 0.0, 4.0])[:, None])[..., 0]
+        return perfect.perspose(self.body, self.rotations[mine], self.betas[mine], ahead, turn)
 
 
 def test_a_perfect_network_has_the_true_rotations(tmp_path, monkeypatch):
@@ -51,14 +41,14 @@ def test_a_perfect_network_has_the_true_rotations(tmp_path, monkeypatch):
     rotations = torch.cat([torch.as_tensor(p.rotations()[p.used]).float() for p in people])
     betas = [torch.as_tensor(p.betas).float().expand(int(p.used.sum()), 10) for p in people]
     network = Knowing((rotations, (torch.cat(betas) * 10).round() / 10), body)
-    cropped = towards.turned_crop
+    cropped = towards.cameras_of
 
     def remember(*given):
         crops = cropped(*given)
         network.turns = crops.rotation
         return crops
 
-    monkeypatch.setattr(towards, "turned_crop", remember)
+    monkeypatch.setattr(towards, "cameras_of", remember)
     tally, found = Tally("unreadable"), ImageNetwork(network, "dsr", "default")
     some = towards.by_turning(found, people, Bodies(), tmp_path, 0, Progress("none"), tally)
     assert tally["unreadable"] == 0 and network.given == len(rotations)

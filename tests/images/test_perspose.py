@@ -192,7 +192,7 @@ def test_a_published_file_loads_strictly_and_its_smpl_is_never_kept(tiny, tmp_pa
 
 
 def test_refusals_are_sentences(tiny):
-    with pytest.raises(PosecastError, match="no HRNet w7 here: choose w48, w32, w18"):
+    with pytest.raises(PosecastError, match="no backbone w7: choose w48, w32, w18"):
         images.create("perspose", backbone="w7")
     with pytest.raises(PosecastError, match="multiples of 32 px, not 60 x 64"):
         tiny(torch.zeros(1, 3, 64, 60), INTRINSICS[None])

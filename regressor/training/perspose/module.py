@@ -1,0 +1,90 @@
+"""PersPose in training, as Lightning runs it."""
+
+import torch
+from torch import Tensor, nn
+
+from regressor.images.perspose import PersPoseOutput
+from regressor.images.perspose_losses import perspose_losses
+from regressor.metrics import similarity_aligned
+from regressor.training.learning import Learning
+from regressor.training.perspose.options import Recipe
+from regressor.training.perspose.samples import Labels
+
+NAMES = ("mpjpe", "pa_mpjpe", "root")
+
+
+class Perspective(Learning):
+    """network under AdamW; labels: of the body whose people it sees."""
+
+    def __init__(
+        self, network: nn.Module, labels: Labels, recipe: Recipe, seed: int, epoch_length: int
+    ):
+        super().__init__(network, recipe, seed, epoch_length)
+        self.labels, self.recipe = labels, recipe
+        self.skipped: Tensor
+        self.register_buffer("skipped", torch.zeros((), dtype=torch.int64))
+
+    def rate(self) -> float | None:
+        recipe = self.recipe
+        if recipe.schedule == "published":
+            done = self.global_step * self.samples_per_step / self.epoch_length
+            return published_rate(done, recipe.learning_rate, recipe.drop_every)
+        return super().rate()
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        output = look(self.network, batch)
+        with torch.autocast(self.device.type, enabled=False):  # pixels and metres want all digits
+            output = PersPoseOutput(*(part.float() for part in output))
+            labelled, size = self.labels(batch), batch["image"].shape[-1]
+            terms = perspose_losses(output, labelled, self.recipe.weights, size)
+        self.skipped += batch["skipped"].sum()
+        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
+        self.log("train/skipped", self.skipped.float())
+        return terms["total"]
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        with torch.autocast(self.device.type, enabled=False):
+            found = errors(look(self.best, batch), self.labels(batch))
+        self.log_dict(
+            {f"held_out/{name}_mm": found[name].mean() for name in NAMES},
+            batch_size=len(batch["image"]),
+        )
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        parameters = list(self.network.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.dim() > 1], "weight_decay": self.recipe.decay},
+            {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, fused=True)
+
+
+def look(network: nn.Module, batch: dict[str, Tensor]) -> PersPoseOutput:
+    """What the network says of a batch of samples."""
+    images = batch["image"].contiguous(memory_format=torch.channels_last)
+    return network(images, batch["intrinsics"], batch["encoded"])
+
+
+def published_rate(done: float, peak: float, drop_every: int) -> float:
+    """The learning rate after so many epochs: a rise from 1 % over the first, then by steps."""
+    if done < 1:
+        return peak * (0.01 + 0.99 * done)
+    return peak * 0.75 ** (int(done) // drop_every)
+
+
+@torch.no_grad()
+def errors(output: PersPoseOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Each person's errors (B,), mm, of batches with labels.
+
+    mpjpe and pa_mpjpe: of SMPL's 24 joints as the network gives them, about the first one, and
+    after the best rotation, scale and shift; root: of the first joint's place before the camera.
+    """
+    root = batch["joints24"][:, :1]
+    found, true = output.joints[:, :24].float(), batch["joints24"] - root
+    aligned = similarity_aligned(found.cpu().numpy(), true.cpu().numpy())
+    aligned = torch.as_tensor(aligned).to(true)
+    return {
+        "mpjpe": 1000 * (found - true).norm(dim=-1).mean(1),
+        "pa_mpjpe": 1000 * (aligned - true).norm(dim=-1).mean(1),
+        "root": 1000 * (output.root.float() - root[:, 0]).norm(dim=-1),
+    }

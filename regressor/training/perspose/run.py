@@ -1,0 +1,168 @@
+"""`train perspose`: assembles network, data and Lightning's trainer, and writes the weights."""
+
+from dataclasses import asdict
+
+import torch
+from torch import nn
+
+from regressor import checkpoints, images
+from regressor.data.mixture import Mixture, Source
+from regressor.data.people import load_poses
+from regressor.errors import FileFormatError
+from regressor.smpl.body import Body, load_body
+from regressor.training.checks import Told
+from regressor.training.perspose import options as presets
+from regressor.training.perspose.module import Perspective
+from regressor.training.perspose.options import PersPoseTraining, Recipe
+from regressor.training.perspose.people import WidePeople, wide_people
+from regressor.training.perspose.pictures import open_sets
+from regressor.training.perspose.samples import Labels
+from regressor.training.run import Samples
+from regressor.training.timing import Clock
+from regressor.training.trainer import build_trainer, claim, clock_of, fit, quiet
+
+WEIGHTS = "perspose.safetensors"
+CHECK_SEED = 78  # of the people on whom errors are measured
+FREE = ("epochs",)  # what may change when a training goes on
+
+
+def network_options(options: PersPoseTraining, recipe: Recipe) -> dict:
+    return {
+        "backbone": recipe.backbone,
+        "pixels": recipe.pixels,
+        "encoding": options.encoding,
+        "rotation": options.rotation,
+    }
+
+
+def build_network(options: PersPoseTraining, recipe: Recipe) -> nn.Module:
+    """A new network, or with the weights of `start`: all of them, or an HRNet's.
+
+    Of an HRNet that was trained for another task those are taken that fit, as its authors do.
+    """
+    network = images.create("perspose", **network_options(options, recipe))
+    if options.start is not None:
+        content = checkpoints.read_checkpoint(options.start)
+        if "final_layer.weight" in content:  # the heat maps of HRNet's pose network
+            load_backbone(network, content)
+        else:
+            checkpoints.load_published(network, content)
+    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def load_backbone(network: nn.Module, state) -> None:
+    """A pose network's own parameters of HRNet; its heads and the classifier's stay new.
+
+    Raises FileFormatError where none fits.
+    """
+    own = network.get_submodule("backbone").state_dict()
+    same = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    if "layer1.0.conv1.weight" not in same or not any(k.startswith("stage4") for k in same):
+        raise FileFormatError("These weights of an HRNet are of another width than the network's.")
+    network.get_submodule("backbone").load_state_dict({**own, **same})
+
+
+def wide(options: PersPoseTraining, recipe: Recipe, body: Body, check: bool) -> WidePeople:
+    """Synthetic people to learn from, or those of held-out subjects to measure on."""
+    poses = load_poses(options.poses).split(check) if options.poses else None
+    folder = options.people_folder or options.output / "people"
+    return WidePeople(
+        wide_people(recipe.pixels, body, poses),
+        options.check_people if check else options.people,
+        folder.with_name(f"{folder.name}_held_out") if check else folder,
+        recipe.pixels,
+        options.rotation,
+        None if check else recipe.augmentation,
+        CHECK_SEED if check else options.people_seed,
+    )
+
+
+def build_mixture(options: PersPoseTraining, recipe: Recipe, body: Body) -> Mixture:
+    """All samples of a training, by the published shares."""
+    sources: dict[str, Source] = {}
+    ratios: dict[str, float] = {}
+    if options.data is not None:
+        shares = presets.MIXTURES[options.mixture]
+        names = options.sets or tuple(shares)
+        found = open_sets(options.data, names, body, recipe, options.rotation)
+        sources, ratios = dict(found), {name: shares[name] for name in names}
+    if options.people:
+        sources["people"] = wide(options, recipe, body, check=False)
+        share, total = (options.people_share, sum(ratios.values())) if ratios else (1.0, 1.0)
+        ratios = {name: (1 - share) * ratio / total for name, ratio in ratios.items()}
+        ratios["people"] = share
+    length = presets.EPOCH if options.data is not None else None
+    return Mixture(sources, ratios, options.seed, length)
+
+
+def made_of(options: PersPoseTraining, recipe: Recipe) -> dict:
+    """What may not change when a training goes on."""
+    return {
+        **{name: value for name, value in asdict(recipe).items() if name not in FREE},
+        **network_options(options, recipe),
+        "data": str(options.data),
+        "sets": options.sets,
+        "people": options.people,
+        "start": str(options.start),
+        "seed": options.seed,
+    }
+
+
+def train_perspose(options: PersPoseTraining) -> dict[str, float]:
+    """Trains, checks on held-out people and writes the weights; returns the last errors, mm.
+
+    Raises PosecastError for options that don't fit, data that can't be read, and a folder in which
+    another training stands.
+    """
+    recipe = options.recipe()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    body = load_body(options.body)  # samples are made where they are drawn: on the CPU
+    network, labels = build_network(options, recipe), Labels(load_body(options.body))
+    mixture = build_mixture(options, recipe, body)
+    checks = list(wide(options, recipe, body, True).batches()) if options.check_people else []
+    claim(options, made_of(options, recipe))
+    module = Perspective(network, labels, recipe, options.seed, len(mixture))
+    clock = clock_of(options)
+    with quiet():
+        trainer = build_trainer(
+            options, [clock, Told()], recipe.epochs * len(mixture), recipe.batch, bool(checks)
+        )
+        samples = Samples(mixture, checks, recipe.batch, options.workers)
+        fit(trainer, module, samples, clock)
+        found = trainer.validate(module, samples, verbose=False)[0] if checks else {}
+    found = {name[9:-3]: round(float(value), 1) for name, value in found.items()}
+    if trainer.is_global_zero:
+        save(options, recipe, module, found, clock, trainer.global_step)
+        for sentence in mixture.report():
+            print(sentence)
+    return found
+
+
+def save(
+    options: PersPoseTraining,
+    recipe: Recipe,
+    module: Perspective,
+    found: dict[str, float],
+    clock: Clock,
+    step: int,
+) -> None:
+    """Weights with their card: all that `estimate` and a reader need to know of them."""
+    card = {
+        "body": "default" if options.body is None else "smpl",
+        "preset": options.preset,
+        "people": options.people,
+        "steps": step,
+        "samples_per_step": recipe.batch * module.trainer.world_size,
+        "minutes": round(clock.spent / 60, 1),
+        "held_out_mm": found,
+        "skipped": int(module.skipped),
+    }
+    checkpoints.save(
+        module.best,
+        options.output / WEIGHTS,
+        name="perspose",
+        options=network_options(options, recipe),
+        card=card,
+    )
