@@ -254,7 +254,7 @@ def estimate_folder(options: Options, progress: Progress, stages: Stages) -> tup
 def run(job: Job) -> tuple[str, list[Path]]:
     """One video or picture; as `estimate`."""
     from regressor.detection import person_at, select
-    from regressor.reconstruct import refine
+    from regressor.reconstruct import refine, shared_up
     from regressor.stills import Still
 
     options, progress, stages = job.options, job.progress, job.stages
@@ -264,15 +264,15 @@ def run(job: Job) -> tuple[str, list[Path]]:
         tracks = person_at(found.tracks, *options.person_at)
     else:
         tracks = select(found.tracks, options.person)
-    motions = []
-    for track in tracks:
-        number = 1 + next(i for i, other in enumerate(found.tracks) if other is track)
-        fitted = job.fit(track, number, found)
+    numbers = [1 + next(i for i, o in enumerate(found.tracks) if o is track) for track in tracks]
+    fits = [job.fit(track, number, found) for track, number in zip(tracks, numbers, strict=True)]
+    level, motions = shared_up(fits, job.body, found), []
+    for track, number, fitted in zip(tracks, numbers, fits, strict=True):
         with stages.time("refine"):
             progress.update("refine", 0, 1)
             wanted = options.smooth, options.contacts
             first = motions[0] if motions else None
-            motion = refine(fitted, track, found, job.camera, job.body, *wanted, first)
+            motion = refine(fitted, track, found, job.camera, job.body, *wanted, first, level)
             progress.update("refine", 1, 1)
         motion.method, motion.video, motion.person = options.method, options.video.name, number
         motions.append(motion)

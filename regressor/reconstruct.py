@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from regressor.cameras import Camera
 from regressor.detection import Detections, Track
@@ -72,6 +73,40 @@ def lift_and_fit(
     return found, told
 
 
+def stance(
+    body: Body,
+    rotations: Tensor,
+    pelvis: Tensor,
+    betas: Tensor,
+    fps: float,
+    level: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Joints (T, 24, 3), the lowest of each sole (T, 2, 3), and whether it bears (T, 2).
+
+    level (3,): up in the camera's axes, as far as it is known.
+    """
+    turned, joints = posed_joints(body, rotations, pelvis, betas)
+    ends = contacts.SolePoints(body)(turned, joints, betas).numpy()
+    up = world.upright(joints.numpy()) if level is None else level
+    standing = contacts.detect(ends, up, fps).max(axis=2)
+    lowest = np.take_along_axis(ends, (ends @ up).argmin(axis=2)[..., None, None], 2)[:, :, 0]
+    return joints.numpy(), lowest, standing
+
+
+def shared_up(found: list[Fit], body: Body, detections: Detections) -> np.ndarray | None:
+    """Up (3,) in the axes of a still camera that sees several people on one floor; else None."""
+    if len(found) < 2 or detections.camera_moves:
+        return None
+    ups, feet, fps = [], [], detections.fps
+    for one in found:
+        joints, lowest, standing = stance(body, one.rotations, one.pelvis, one.betas, fps)
+        up = world.to_world(joints, lowest, standing, fps, False).rotation[2]
+        ups.append(up)
+        lower = (lowest @ up).argmin(axis=1)[:, None, None]
+        feet.append(np.median(np.take_along_axis(lowest, lower, 1)[:, 0], axis=0))
+    return world.level_with(np.mean(ups, axis=0), np.array(feet))
+
+
 def refine(
     found: Fit,
     track: Track,
@@ -81,28 +116,26 @@ def refine(
     smooth_s: float,
     keep_feet: bool,
     other: Motion | None = None,
+    level: np.ndarray | None = None,
 ) -> Motion:
     """Smoothed, in the world, on the floor; its method, video and person are for others to say.
 
     smooth_s: standard deviation of the smoothing in seconds; keep_feet: standing feet don't slide;
-    other: somebody in the same video, whose camera and floor are this person's too.
+    other: somebody in the same video, whose camera and floor are this person's too; level (3,): up
+    in the camera's axes, where it is known without them.
     """
     fps, moves = detections.fps, detections.camera_moves
     rotations = smooth_rotations(found.rotations, smooth_s, fps)
     pelvis = torch.as_tensor(smooth_path(found.pelvis.numpy(), smooth_s, fps))
-    turned, joints = posed_joints(body, rotations, pelvis, found.betas)
-    ends = contacts.SolePoints(body)(turned, joints, found.betas).numpy()
-    level, height = None, 0.0
+    height = None
     if other is not None and other.camera_extrinsics is not None and not moves:
         level, height = world.view_of(other.camera_extrinsics[0])
-    up = world.upright(joints.numpy()) if level is None else level
-    standing = contacts.detect(ends, up, fps).max(axis=2)
-    lowest = np.take_along_axis(ends, (ends @ up).argmin(axis=2)[..., None, None], 2)[:, :, 0]
-    place = world.to_world(joints.numpy(), lowest, standing, fps, moves, level)
-    if level is not None:
+    joints, lowest, standing = stance(body, rotations, pelvis, found.betas, fps, level)
+    place = world.to_world(joints, lowest, standing, fps, moves, level)
+    if height is not None:
         move = world.onto_floor(place, pelvis.numpy(), height)
         pelvis = pelvis + torch.as_tensor(move, dtype=pelvis.dtype)
-        moved = joints.numpy() + move[:, None], lowest + move[:, None]
+        moved = joints + move[:, None], lowest + move[:, None]
         place = world.to_world(*moved, standing, fps, moves, level)
     first, pelvis = world.apply(place, rotations[:, 0], pelvis)
     rotations = torch.cat([first[:, None], rotations[:, 1:]], dim=1)

@@ -152,6 +152,18 @@ def test_heic_is_refused_where_nothing_reads_it(tmp_path, monkeypatch):
         open_source(path)
 
 
+def test_heic_is_read_where_pillow_heif_is(tmp_path):
+    """Its own turn, which the reader heeds, counts there, and not EXIF's (ISO 23008-12)."""
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    still = open_source(photo(tmp_path / "IMG_0002.HEIC", orientation=6, tags=PHONE))
+    (frame,) = still.frames()
+    assert frame.image.shape == (120, 160, 3) and bright_corner(frame.image) == (False, False)
+    camera = camera_of(None, still.info)
+    assert camera.source == "metadata"
+    assert camera.intrinsics[0, 0] == pytest.approx(26 / FILM_DIAGONAL * 200)
+
+
 def test_folders_are_read_in_the_order_of_names(tmp_path):
     for name in ("b.PNG", "a.jpg"):
         photo(tmp_path / name)

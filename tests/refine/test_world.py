@@ -11,6 +11,7 @@ from regressor.refine.world import (
     apply,
     axes,
     ground,
+    level_with,
     onto_floor,
     shifted,
     to_world,
@@ -136,3 +137,16 @@ def test_up_that_is_known_is_taken():
     world = to_world(joints, lowest, standing, FPS, False, up)
     np.testing.assert_allclose(world.rotation[2], up, atol=1e-9)
     assert len(pelvis) == len(world.shift)
+
+
+def test_people_far_apart_tell_the_floor_s_slope_and_near_ones_hardly():
+    up = np.array([0.0, -1.0, 0.0])
+    lean = np.radians(6)
+    leaning = np.array([np.sin(lean), -np.cos(lean), 0.0])
+    far = level_with(leaning, np.array([[-2.5, 1.2, 3.0], [2.5, 1.2, 3.0]]))
+    near = level_with(leaning, np.array([[-0.2, 1.2, 3.0], [0.2, 1.2, 3.0]]))
+    assert np.degrees(np.arccos(far @ up)) < 0.8
+    assert 5 < np.degrees(np.arccos(near @ up)) < 6
+    # Feet one behind the other say nothing of a lean aside.
+    behind = level_with(leaning, np.array([[0.0, 1.2, 3.0], [0.0, 1.2, 6.0]]))
+    np.testing.assert_allclose(behind, leaning, atol=1e-6)
