@@ -114,6 +114,7 @@ _TO_H36M17 = {
     "coco17": {"pelvis": _HIPS, "spine": _TRUNK, "thorax": _SHOULDERS, "head_top": _CROWN_COCO},
     "halpe26": {"pelvis": _HIPS, "spine": _TRUNK, "thorax": _SHOULDERS},
     "mpii16": {"spine": {"pelvis": 0.5, "thorax": 0.5}, "nose": {"neck": 1.0}},
+    "mpi_inf_3dhp17": {"thorax": {"neck": 1.0}, "nose": {"head": 1.0}},
 }
 
 

@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 import tyro
 
 from regressor import command, images, lifters
+from regressor.refine import REFINEMENTS
 
 Method = tyro.extras.literal_type_from_choices(images.spellings())
 Lifter = tyro.extras.literal_type_from_choices(lifters.names())
+Refinement = tyro.extras.literal_type_from_choices(list(REFINEMENTS))
 
 
 @dataclass(kw_only=True)
@@ -88,8 +90,11 @@ class LifterEvaluation(command.Reporting):
     detections: str = "gt"
     """Of a set with several kinds of keypoints: gt, or the name in data_2d_h36m_NAME.npz."""
     as_h36m: bool = False
-    """Rearrange detections on COCO's or MPII's joints into Human3.6M's 17, for networks that read
-    those."""
+    """Rearrange detections on COCO's or MPII's joints, or all joints of MPI-INF-3DHP, into
+    Human3.6M's 17, for networks that read those."""
+    refine: Refinement | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """Judge each network twice: as it is, and with what `estimate --refine` does after it (uao).
+    Of lifted alone."""
     noise: tuple[float, ...] | None = None
     """For motions: sizes of the keypoints' errors, 0 for none, 1 for a detector's (0 1)."""
     protocol: Literal["lifted", "published"] | None = None

@@ -279,6 +279,62 @@ def test_one_table_for_several_networks(tmp_path, motions):
         assert network["ms_frame"] > 0
 
 
+def test_before_and_after_uao_are_beside_each_other(tmp_path, motions):
+    """Weights of any training, adapted or not, on a set of one's choice, by one command."""
+    files = (save(tmp_path, "before", "videopose3d"), save(tmp_path, "adapted", "videopose3d"))
+    options = LifterEvaluation(
+        data=motions, checkpoint=files, cameras=1, noise=(1.0,), rounds=1, refine="uao",
+        output=tmp_path / "out", device="cpu", plot=False,
+    )  # fmt: skip
+    message, paths = evaluate(options, Progress("none"))
+    found = json.loads(paths[0].read_text())["networks"]
+    assert list(found) == ["before", "before + UAO", "adapted", "adapted + UAO"]
+    assert [one["refined"] for one in found.values()] == [False, True, False, True]
+    errors = [one["conditions"]["noisy"]["all frames"]["mpjpe_mm"] for one in found.values()]
+    assert len(set(errors)) == 4 and all(name in message for name in found)
+    assert found["before + UAO"]["ms_frame"] > found["before"]["ms_frame"]
+    refused("--refine works on videos", **{**vars(options), "protocol": "published"})
+
+
+def write_3dhp(folder) -> dict:
+    """MPI-INF-3DHP's test as in its archive, of frames without sense."""
+    rng = np.random.default_rng(0)
+    sequences = {
+        name: {
+            "data_2d": rng.uniform(0, 2048, (frames, 17, 2)),
+            "data_3d": rng.uniform(-500, 500, (frames, 17, 3)) + [0, 0, 4000],
+            "valid": np.arange(frames) % 3 > 0,
+        }
+        for name, frames in (("TS1", 21), ("TS5", 12))
+    }
+    np.savez(folder / "data_test_3dhp.npz", data=np.array(sequences, dtype=object))
+    return sequences
+
+
+def test_a_lifter_of_human36m_s_joints_meets_mpi_inf_3dhp(tmp_path):
+    """Joints that correspond change places: what is scored is what was stored."""
+    stored = write_3dhp(tmp_path)["TS5"]
+    found = read_test_set(tmp_path, "gt", None, View(), as_h36m=True)
+    one = found.conditions["gt"][1]
+    for name in ("pelvis", "thorax", "left_wrist", "right_ankle", "head_top"):
+        theirs = skeletons.MPI_INF_3DHP17.index({"thorax": "neck"}.get(name, name))
+        mine = skeletons.H36M17.index(name)
+        np.testing.assert_allclose(one.joints[:, mine], stored["data_3d"][:, theirs] / 1000, 1e-5)
+        np.testing.assert_allclose(one.keypoints[:, mine], stored["data_2d"][:, theirs], 1e-5)
+    mine = save(tmp_path, "mine", "videopose3d", coordinates="screen", fps=25.0)
+    options = {"data": tmp_path, "checkpoint": (mine,), "rounds": 0, "output": tmp_path / "out",
+               "device": "cpu", "plot": False}  # fmt: skip
+    refused("--as-h36m rearranges", **options)
+    message, paths = evaluate(
+        LifterEvaluation(**options, as_h36m=True, refine="uao"), Progress("none")
+    )
+    assert "lifted" in message and "mean of sequences" in message
+    networks = json.loads(paths[0].read_text())["networks"]
+    assert list(networks) == ["mine", "mine + UAO"]
+    counted = networks["mine"]["conditions"]["gt"]
+    assert [counted[name]["frames"] for name in ("TS1", "TS5")] == [14, 8]
+
+
 def test_costs_are_those_of_the_products():
     class Linear(nn.Module):
         frames, joints, channels, answers = 9, 17, 2, "window"
@@ -321,16 +377,7 @@ def authors_file(folder):
 
 
 def test_authors_weights_on_mpi_inf_3dhp(tmp_path):
-    rng = np.random.default_rng(0)
-    sequences = {
-        name: {
-            "data_2d": rng.uniform(0, 2048, (frames, 17, 2)),
-            "data_3d": rng.uniform(-500, 500, (frames, 17, 3)) + [0, 0, 4000],
-            "valid": np.arange(frames) % 3 > 0,
-        }
-        for name, frames in (("TS1", 21), ("TS5", 12))
-    }
-    np.savez(tmp_path / "data_test_3dhp.npz", data=np.array(sequences, dtype=object))
+    sequences = write_3dhp(tmp_path)
     options = LifterEvaluation(
         data=tmp_path, checkpoint=(authors_file(tmp_path),), method="ktpformer", rounds=0,
         output=tmp_path / "out", device="cpu", plot=False,

@@ -1,6 +1,7 @@
 """`evaluate lifter`: several networks on one set, from options to files."""
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from regressor.evaluation.lifters.scores import Scores, score, summarise
 from regressor.evaluation.lifters.seen import TestSet, View, read_test_set
 from regressor.evaluation.options import LifterEvaluation
 from regressor.progress import Progress
+from regressor.refine import REFINEMENTS
 
 TIMED_FRAMES = 540
 
@@ -42,6 +44,17 @@ def evaluate_lifters(options: LifterEvaluation, progress: Progress) -> tuple[str
             f"{found.name} isn't of Human3.6M's 17 joints, so videos can't be lifted to it: leave "
             "--protocol out."
         )
+    if options.refine:
+        if protocol != "lifted":
+            raise PosecastError(
+                "--refine works on videos of Human3.6M's 17 joints as they are lifted: leave "
+                "--protocol published out, or give --as-h36m."
+            )
+        title = REFINEMENTS[options.refine][0]
+        candidates = [
+            version for one in candidates
+            for version in (one, replace(one, label=f"{one.label} + {title}", refined=True))
+        ]  # fmt: skip
     rows = [
         report.Row(
             one.label, _about(one), costs.count(one.network),
@@ -55,7 +68,7 @@ def evaluate_lifters(options: LifterEvaluation, progress: Progress) -> tuple[str
         taken = _times(candidates, found, protocol, options)
         for row in rows:
             row.costs.ms_frame = round(taken[row.label], 4)
-    remarks = [sentence for one in candidates for sentence in _remarks(one, found)]
+    remarks = [s for one in candidates if not one.refined for s in _remarks(one, found)]
     described = describe(options, found, protocol) | {"remarks": remarks}
     comparison = report.Comparison(rows, found.skeleton, found.grouped_by, described)
     told = "\n".join([_told(comparison, found), *remarks])
@@ -84,6 +97,7 @@ def _about(one: Candidate) -> dict[str, Any]:
         "answers": one.network.answers,
         "coordinates": one.expects.coordinates,
         "fps": one.expects.fps,
+        "refined": one.refined,
         "card": one.card,
     }
 

@@ -1,6 +1,7 @@
 """A sequence's joints by a lifter: as a user gets them, or as the papers' own tests score them."""
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,10 @@ from regressor.evaluation.lifters.seen import TestSet
 from regressor.lifters import inference
 from regressor.lifters.windows import LifterInput, Picture, lift
 from regressor.lifting import load_lifter
+from regressor.refine import uao_track
 from regressor.skeletons import JOINTS, confidence_to_h36m17, mirror, to_h36m17
+from regressor.smpl import load_body
+from regressor.smpl.seen import seen_from_joints
 
 Protocol = Literal["lifted", "published"]
 # Whose tests put the recording into the middle of its windows, and set the predicted root to 0.
@@ -39,6 +43,7 @@ class Candidate:
     keypoint_skeleton: str | None = None
     metres: float | None = None  # what its numbers are multiplied by; None: as authors have it
     card: dict = field(default_factory=dict)
+    refined: bool = False  # by UAO, where a video is lifted
 
 
 @dataclass
@@ -104,7 +109,8 @@ def check(candidate: Candidate, found: TestSet) -> None:
         known, has = f"keypoints of {candidate.keypoint_skeleton}", found.shown_skeleton
     else:
         return
-    hint = "; --as-h36m rearranges detections" if found.shown_skeleton != found.skeleton else ""
+    others = found.shown_skeleton != found.skeleton or found.skeleton == "mpi_inf_3dhp17"
+    hint = "; --as-h36m rearranges them" if others else ""
     raise PosecastError(
         f"{candidate.file} is for another skeleton: it knows {known}, and {found.name} has {has}"
         f"{hint}."
@@ -137,12 +143,24 @@ def predict(
         keypoints = _shown(candidate, sequence, found)
         times = np.arange(len(sequence)) / sequence.fps
         sure = keypoints[..., 2] if keypoints.shape[-1] == 3 else None
+        if candidate.refined:
+            joints = uao_track.refine(
+                candidate.network, candidate.expects, keypoints[..., :2], times,
+                _picture(candidate, sequence), confidence=sure, seen=_points(found.detector),
+            ).joints  # fmt: skip
+            return Lifted(joints, np.arange(len(sequence)))
         joints = lift(
             candidate.network, candidate.expects, keypoints[..., :2], times,
             _picture(candidate, sequence), flip, confidence=sure, precision=precision,
         )  # fmt: skip
         return Lifted(joints, np.arange(len(sequence)))
     return _published(candidate, sequence, found, flip)
+
+
+@cache
+def _points(detector: str | None) -> Tensor | None:
+    """From joints to the points that keypoints are of, where these aren't the same."""
+    return None if detector is None else seen_from_joints(load_body(), detector)
 
 
 def _picture(candidate: Candidate, sequence: LiftingSequence) -> Picture:

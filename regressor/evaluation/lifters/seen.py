@@ -8,7 +8,7 @@ fixed seeds: every network sees the same.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -22,6 +22,7 @@ from regressor.data.keypoint_noise import DetectorNoise
 from regressor.data.lifting import Motion17, Sampler, Views, build_motions
 from regressor.data.sequences import LiftingSequence, LiftingSet, read_set
 from regressor.errors import PosecastError
+from regressor.skeletons import to_h36m17
 from regressor.smpl.body import load_body
 
 CMU = "cmu_motion.npz"
@@ -47,6 +48,7 @@ class TestSet:
     keypoint_skeleton: str = "h36m17"
     published_metres: float = 1.0  # what authors' networks of this set count in
     as_h36m: bool = False  # networks see the keypoints on Human3.6M's joints
+    detector: str | None = None  # whose points those of motions are combined from
 
     @property
     def shown_skeleton(self) -> str:
@@ -84,9 +86,21 @@ def read_test_set(
         raise PosecastError(
             "--noise is for motions, which random cameras see: choose this set's --detections."
         )
+    if as_h36m and found.skeleton == "mpi_inf_3dhp17":
+        found = rearranged(found)
     if as_h36m and found.skeleton != "h36m17":
         raise PosecastError(f"--as-h36m: {found.name}'s own joints aren't Human3.6M's 17.")
     return _with_cameras(found, detections, as_h36m)
+
+
+def rearranged(found: LiftingSet) -> LiftingSet:
+    """A set on joints of its own, on Human3.6M's 17 that correspond to them."""
+    order = to_h36m17(found.skeleton)
+    sequences = [
+        replace(one, keypoints=order @ one.keypoints, joints=order @ one.joints)
+        for one in found.sequences
+    ]
+    return LiftingSet(found.name, sequences, "h36m17", "h36m17", 0, unit=found.unit)
 
 
 def _with_cameras(found: LiftingSet, detections: str, as_h36m: bool) -> TestSet:
@@ -94,7 +108,7 @@ def _with_cameras(found: LiftingSet, detections: str, as_h36m: bool) -> TestSet:
     sequences = [one for one in sequences if len(one)]
     if not sequences:
         raise PosecastError(f"{found.name} has no frame that counts, so there is nothing to score.")
-    if found.skeleton == "mpi_inf_3dhp17":
+    if found.name == "MPI-INF-3DHP":
         by, groups = "sequence", [one.name for one in sequences]
     elif found.skeleton == "humaneva15":
         by, groups = "subject and action", [f"{one.subject} {one.action}" for one in sequences]
@@ -159,7 +173,7 @@ def _seen(
         f"is a guess, off by {WRONG_FOCAL:.0%} (standard deviation), in all conditions",
         "fps": f"{view.fps:g}",
     }
-    return TestSet(name, "h36m17", 0, "motion", repeated, conditions, notes)
+    return TestSet(name, "h36m17", 0, "motion", repeated, conditions, notes, detector="mediapipe33")
 
 
 def label(level: float) -> str:
