@@ -48,7 +48,7 @@ def methods(weights: Path | None = None) -> list[dict[str, str]]:
         if weights.suffix == ".safetensors":
             from regressor.checkpoints import read_metadata  # imports torch
 
-            mine = {images.plain(read_metadata(weights)["name"])}
+            mine = {images.method(read_metadata(weights)["name"])}
     return [
         {
             "name": name,

@@ -26,6 +26,12 @@ _NETWORKS = {
         "HMR's regressor from pictures to SMPL, as SPIN and DSR train it, by differentiable "
         "semantic rendering (ICCV 2021).",
     ),
+    "located": (
+        "regressor.images.located",
+        "LocatedHMR",
+        "DSR (located)",
+        "Joints in the picture first, SMPL from them and it: learns in less time than HMR's.",
+    ),
     "perspose": (
         "regressor.images.perspose",
         "PersPose",
@@ -33,12 +39,14 @@ _NETWORKS = {
         "Sees the camera as well as the picture, and turns towards each person (ICCV 2025).",
     ),
 }
+# Networks that go by the name of what trains them: their files are for that method.
+_TRAINED_AS = {"located": "dsr"}
 _ALIASES = {"hmr": "dsr", "spin": "dsr"}  # one network under the names of those who trained it
 
 
 def names() -> list[str]:
-    """The networks that `create` knows, without their further names."""
-    return list(_NETWORKS)
+    """The networks that are methods by themselves, without their further names."""
+    return [name for name in _NETWORKS if name not in _TRAINED_AS]
 
 
 def spellings() -> list[str]:
@@ -61,9 +69,14 @@ def plain(name: str) -> str:
     return _ALIASES.get(name, name)
 
 
+def method(name: str) -> str:
+    """The method whose weights a file with a network of this name holds."""
+    return _TRAINED_AS.get(name, plain(name))
+
+
 def shipped_weights(name: str) -> Path | None:
     """The (first file of the) weights that come with Posecast, None where there are none."""
-    files = sorted(WEIGHTS.glob(f"{plain(name)}*.safetensors"))
+    files = sorted(WEIGHTS.glob(f"{method(name)}*.safetensors"))
     return files[0] if files else None
 
 

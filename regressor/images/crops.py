@@ -31,6 +31,13 @@ def normalize(images: Tensor) -> Tensor:
     return (images - mean) / torch.tensor(STD, device=images.device).view(3, 1, 1)
 
 
+def to_side(images: Tensor, pixels: int | None) -> Tensor:
+    """Pictures (B, C, S, S) brought to a side of `pixels`, without aliases; None leaves them."""
+    if pixels is None or images.shape[-1] == pixels:
+        return images
+    return F.interpolate(images, (pixels, pixels), mode="bilinear", antialias=True)
+
+
 def to_input(crops: np.ndarray | Tensor) -> Tensor:
     """Crops (..., H, W, 3), 0 .. 255, to normalised float32 (..., 3, H, W)."""
     return normalize(torch.as_tensor(crops).movedim(-1, -3).float() / 255)

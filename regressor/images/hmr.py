@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regressor.errors import FileFormatError
+from regressor.images.crops import to_side
 from regressor.images.resnet import ResNet
 from rendering.perspective import encoding
 
@@ -104,9 +105,7 @@ class HMR(ResNet):
         Where they aren't, the encoding is zero.
         """
         given = images.shape[-1]
-        if self.pixels and given != self.pixels:
-            size = (self.pixels, self.pixels)
-            images = F.interpolate(images, size, mode="bilinear", antialias=True)
+        images = to_side(images, self.pixels)
         if self.encoding:
             images = torch.cat([images, self._rays(images, given, intrinsics, known)], dim=1)
         return self.regress(self.features(images))

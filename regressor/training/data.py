@@ -43,7 +43,10 @@ def synthetic(options: DsrTraining, pixels: int, body: Body, validation: bool) -
     """Synthetic people of the subjects that are held out, or of the others."""
     poses = load_poses(options.poses).split(validation) if options.poses else None
     drawn = PLAIN if options.plain_people else SyntheticOptions()
-    drawn = replace(drawn, people=replace(drawn.people, size=pixels))
+    view = drawn.people.view
+    if options.field_of_view is not None:
+        view = replace(view, field_of_view_deg=options.field_of_view)
+    drawn = replace(drawn, people=replace(drawn.people, size=pixels, view=view))
     return SyntheticPeople(body, poses, drawn)
 
 

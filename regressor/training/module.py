@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from regressor.images.hmr import HmrOutput
+from regressor.images.located import LocatedHMR, found_losses
 from regressor.training.learning import Learning
 from regressor.training.objective import Objective
 from regressor.training.options import DsrTraining, Recipe
@@ -31,9 +32,17 @@ class Regression(Learning):
             set_norms(self.network)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        output = self.network(batch["image"])
+        found = None
+        if isinstance(self.network, LocatedHMR):
+            output, found = self.network.find(batch["image"])
+        else:
+            output = self.network(batch["image"])
         with torch.autocast(self.device.type, enabled=False):  # sums over meshes need all digits
             terms = self.objective(HmrOutput(*(part.float() for part in output)), batch, self.epoch)
+            if found is not None:
+                more = found_losses(found, batch)
+                total = terms["total"] + torch.stack(list(more.values())).sum()
+                terms = {**terms, **more, "total": total}
         self.skipped += batch["skipped"].sum()
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         self.log("train/skipped", self.skipped.float())

@@ -23,6 +23,10 @@ class Recipe:
     mixture: str = "dsr"
     """How the data sets of --data are mixed: a name of `data.mixture.RECIPES`."""
     crops: Convention = "dsr"
+    network: Literal["hmr", "located"] = "hmr"
+    """hmr: SPIN's and DSR's; located: the house's, which learns in less time."""
+    warm_up: int = 0
+    """Steps in which the located network's head first learns from points alone."""
     depth: int = 50
     """Of the ResNet."""
     pixels: int = SIZE
@@ -54,8 +58,9 @@ PRESETS: dict[str, Recipe] = {
     "keypoints": Recipe(ignore_3d=True),
     # For synthetic people on a few CPU cores: shows learning in minutes.
     "cpu": Recipe(
-        depth=18, pixels=128, dropout=0.0, batch=16, learning_rate=4e-4, schedule="cosine",
-        average=0.995, clip=150.0, weights=LossWeights(betas=0.1),
+        network="located", warm_up=2000, depth=18, pixels=112, dropout=0.0, batch=32,
+        learning_rate=5e-4, schedule="cosine", average=0.998, clip=150.0,
+        weights=LossWeights(betas=0.1),
     ),
 }  # fmt: skip
 _POSITIVE = ("batch", "learning_rate", "epochs", "pixels")
@@ -67,7 +72,7 @@ _RANGES = {  # of options, both ends included
     "minutes": (0, math.inf), "steps": (1, math.inf), "dropout": (0, 0.99), "average": (0, 1),
     "check_people": (0, math.inf), "check_every": (1, math.inf), "save_minutes": (0, math.inf),
     "check_windows": (0, math.inf), "shapes": (1, math.inf), "log_every": (1, math.inf),
-    "workers": (0, 1024), "threads": (1, 1024),
+    "workers": (0, 1024), "threads": (1, 1024), "warm_up": (0, math.inf),
     "seed": (0, 2**32 - 1),
 }  # fmt: skip
 
@@ -80,6 +85,9 @@ class RunOptions:
     """A folder: weights, the state to resume from, curves. The same command goes on from there."""
     minutes: float | None = None
     """End after so long, earlier runs counted in."""
+    processor_time: bool = False
+    """Let those minutes be what the processor spends on this process, whatever else it does: so
+    that trainings on a shared machine get equal budgets."""
     steps: int | None = None
     """End after so many steps, instead of the preset's epochs."""
     check_every: int = 500
@@ -137,6 +145,8 @@ class DsrTraining(RunOptions):
     """Where they are kept once drawn (output/people if not given); trainings may share it."""
     plain_people: bool = False
     """Whole people in recorded poses, upright, with nothing before them, through long lenses."""
+    field_of_view: tuple[float, float] | None = None
+    """Of their cameras, vertical, in degrees: from, to."""
     people_seed: int = 0
     """Other people for another seed."""
     poses: Path | None = None
@@ -157,6 +167,8 @@ class DsrTraining(RunOptions):
     learning_rate: float | None = None
     schedule: Literal["constant", "cosine"] | None = None
     epochs: int | None = None
+    network: Literal["hmr", "located"] | None = None
+    warm_up: int | None = None
     depth: int | None = None
     pixels: int | None = None
     dropout: float | None = None

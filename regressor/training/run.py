@@ -13,7 +13,8 @@ from regressor.data.mixture import Mixture
 from regressor.data.prior import body_prior
 from regressor.images.crops import SIZE
 from regressor.images.joints import Joints49
-from regressor.images.resnet import without_classifier
+from regressor.images.located import LocatedHMR
+from regressor.images.resnet import resnet_of, without_classifier
 from regressor.smpl.body import load_body
 from regressor.training import data
 from regressor.training.module import Regression
@@ -23,9 +24,11 @@ from regressor.training.order import Order
 from regressor.training.pictures import Pictures
 from regressor.training.timing import Clock
 from regressor.training.trainer import STATE, build_trainer, claim, clock_of, fit, quiet
+from regressor.training.warm_up import warm_up
 
 __all__ = ["STATE", "WEIGHTS", "train_regressor"]
 WEIGHTS = "dsr.safetensors"
+NETWORKS = {"hmr": "dsr", "located": "located"}  # by their names in the recipe
 FREE = ("epochs",)  # what may change when a training goes on
 
 
@@ -51,21 +54,20 @@ class Samples(L.LightningDataModule):
 
 def build_network(recipe: Recipe, start: Path | None) -> nn.Module:
     """A new network, or with the weights of `start`: all of them, or an ImageNet ResNet's."""
-    network = images.create("dsr", **network_options(recipe))
+    network = images.create(NETWORKS[recipe.network], **network_options(recipe))
     if start is not None:
-        state = checkpoints.read_checkpoint(start)
-        if "fc.weight" in state:
-            state = {**network.state_dict(), **without_classifier(dict(state))}
+        state = dict(checkpoints.read_checkpoint(start))
+        if recipe.network == "located" and "conv1.weight" in state:
+            state = {**network.state_dict(), **resnet_of(state, "backbone.resnet.")}
+        elif "fc.weight" in state:
+            state = {**network.state_dict(), **without_classifier(state)}
         checkpoints.load_published(network, state)
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def network_options(recipe: Recipe) -> dict:
-    return {
-        "depth": recipe.depth,
-        "dropout": recipe.dropout,
-        "pixels": None if recipe.pixels == SIZE else recipe.pixels,
-    }
+    found = {"depth": recipe.depth, "pixels": None if recipe.pixels == SIZE else recipe.pixels}
+    return found if recipe.network == "located" else {**found, "dropout": recipe.dropout}
 
 
 def made_of(options: DsrTraining, recipe: Recipe) -> dict:
@@ -97,6 +99,9 @@ def train_regressor(options: DsrTraining) -> dict[str, float]:
     mixture = data.build_mixture(options, recipe, drawn)
     checks = data.check_batches(options, recipe, drawn)
     claim(options, made_of(options, recipe))
+    if isinstance(network, LocatedHMR) and not (options.folder / STATE).is_file():
+        people = data.synthetic(options, recipe.pixels, drawn, validation=False)
+        warm_up(network, people, objective, recipe.warm_up, options.seed)
     module = Regression(network, objective, options, recipe, len(mixture))
     clock = clock_of(options)
     with quiet():
@@ -137,7 +142,7 @@ def save(
     checkpoints.save(
         module.best,
         options.output / WEIGHTS,
-        name="dsr",
+        name=NETWORKS[recipe.network],
         options=network_options(recipe),
         card=card,
     )

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,27 @@ from regressor.training.learning import Learning
 class Clock(L.Callback):
     """Saves `file` every few minutes and at the end, and ends the training when its time is over.
 
-    minutes: None for no end; save_minutes: between saved states. What earlier runs took counts.
+    minutes: None for no end; save_minutes: between saved states; now: the time that both are in,
+    s. What earlier runs took counts.
     While it is `listening`, Ctrl-C ends the training likewise.
     """
 
-    def __init__(self, file: Path, minutes: float | None, save_minutes: float, tell_every: int):
+    def __init__(
+        self,
+        file: Path,
+        minutes: float | None,
+        save_minutes: float,
+        tell_every: int,
+        now: Callable[[], float] = time.monotonic,
+    ):
         self.file, self.minutes, self.save_minutes = file, minutes, save_minutes
-        self.tell_every = tell_every
+        self.tell_every, self.now = tell_every, now
         self.spent, self.told = 0.0, False
         self.earlier = self.started = self.saved = 0.0
         self.printed = (0, 0.0)  # step and seconds when the last line was printed
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        self.earlier, self.started = self.spent, time.monotonic()
+        self.earlier, self.started = self.spent, self.now()
         self.saved = self.started
         self.printed = (trainer.global_step, self.spent)
         self._tell(trainer, module)
@@ -66,7 +74,7 @@ class Clock(L.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        now = time.monotonic()
+        now = self.now()
         self.spent = self.earlier + now - self.started
         self._tell(trainer, pl_module)
         due = now - self.saved >= 60 * self.save_minutes
@@ -108,7 +116,7 @@ class Clock(L.Callback):
                 trainer.save_checkpoint(beside)
         else:
             trainer.save_checkpoint(self.file)  # only the first process writes
-        self.saved = time.monotonic()
+        self.saved = self.now()
 
     def state_dict(self) -> dict[str, Any]:
         return {"spent": self.spent}

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,10 @@ def quiet() -> Iterator[None]:
 
 def clock_of(options: RunOptions) -> Clock:
     """The clock of a training in its folder."""
-    return Clock(options.folder / STATE, options.minutes, options.save_minutes, options.log_every)
+    now = time.process_time if options.processor_time else time.monotonic
+    return Clock(
+        options.folder / STATE, options.minutes, options.save_minutes, options.log_every, now
+    )
 
 
 def build_trainer(

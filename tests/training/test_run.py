@@ -2,6 +2,7 @@
 
 import errno
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import torch
 from regressor import checkpoints, train
 from regressor.data.spin import EXTRAS, FOLDERS
 from regressor.errors import FileFormatError, PosecastError
+from regressor.images.located import LocatedHMR
+from regressor.images.predict import load_network
 from tests.data.people_files import picture, spin_arrays
 from tests.training.tiny import losses, options
 
@@ -20,7 +23,7 @@ pytest.importorskip("tensorboard")
 import lightning as L
 
 from regressor.training.module import Regression
-from regressor.training.run import STATE, WEIGHTS, train_regressor
+from regressor.training.run import STATE, WEIGHTS, build_network, train_regressor
 
 
 def test_it_ends_in_time_and_is_left_as_it_is(tmp_path):
@@ -86,6 +89,31 @@ def test_published_weights_and_imagenet_s_are_starts(tmp_path):
         train_regressor(
             options(tmp_path / "fourth", steps=1, depth=34, start=first.output / WEIGHTS)
         )
+
+
+def test_the_located_network_warms_up_once_and_is_dsr_s(tmp_path, capsys):
+    made = options(tmp_path / "run", network="located", warm_up=2, steps=2, batch=8, check_people=2)
+    train_regressor(made)
+    network, metadata = checkpoints.load(made.output / WEIGHTS)
+    assert metadata["name"] == "located" and isinstance(network, LocatedHMR)
+    assert load_network("dsr", made.output / WEIGHTS, "cpu").body == "default"
+    assert {"maps", "places", "labels"} <= {name[6:] for name in _columns(made.output)}
+    train_regressor(replace(made, steps=3))
+    assert len(losses(made.output)) == 3
+    resnet = {
+        name.removeprefix("backbone.resnet."): value
+        for name, value in network.state_dict().items()
+        if name.startswith("backbone.resnet.")
+    }
+    torch.save({**resnet, "fc1.weight": torch.zeros(4, 4)}, tmp_path / "hmr.pth")
+    started = build_network(
+        replace(made, start=tmp_path / "hmr.pth").recipe(), tmp_path / "hmr.pth"
+    )
+    assert torch.equal(started.state_dict()["backbone.resnet.conv1.weight"], resnet["conv1.weight"])
+
+
+def _columns(folder: Path) -> list[str]:
+    return next(iter(folder.glob("csv/*/metrics.csv"))).read_text().splitlines()[0].split(",")
 
 
 def test_without_lightning_it_says_what_to_install(tmp_path, monkeypatch):

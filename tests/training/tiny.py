@@ -11,7 +11,8 @@ from regressor.training.options import DsrTraining
 def options(folder: Path, **changes) -> DsrTraining:
     """Eight samples a person, checked on none."""
     made = {
-        "output": folder, "preset": "cpu", "people": 16, "steps": 4, "batch": 4, "pixels": 32,
+        "output": folder, "preset": "cpu", "network": "hmr", "people": 16,
+        "steps": 4, "batch": 4, "pixels": 32,
         "people_folder": folder.parent / "people", "average": 0.0, "schedule": "constant",
         "check_people": 0, "log_every": 1, "accelerator": "cpu", "learning_rate": 1e-3,
     }  # fmt: skip
