@@ -145,7 +145,7 @@ def test_people_far_apart_tell_the_floor_s_slope_and_near_ones_hardly():
     leaning = np.array([np.sin(lean), -np.cos(lean), 0.0])
     far = level_with(leaning, np.array([[-2.5, 1.2, 3.0], [2.5, 1.2, 3.0]]))
     near = level_with(leaning, np.array([[-0.2, 1.2, 3.0], [0.2, 1.2, 3.0]]))
-    assert np.degrees(np.arccos(far @ up)) < 0.8
+    assert np.degrees(np.arccos(far @ up)) < 1.6
     assert 5 < np.degrees(np.arccos(near @ up)) < 6
     # Feet one behind the other say nothing of a lean aside.
     behind = level_with(leaning, np.array([[0.0, 1.2, 3.0], [0.0, 1.2, 6.0]]))
