@@ -35,6 +35,7 @@ SIZES = {
     "w32": Size(32),
     "w18": Size(18),
     "w18_small": Size(18, modules=(1, 1, 1), blocks=2, features=512),
+    "w16": Size(16, modules=(1, 1, 1), blocks=1, stem=32, features=256),
     "w8": Size(8, modules=(1, 1, 1), blocks=1, stem=16, features=128),
 }
 

@@ -34,9 +34,9 @@ class WideViews(ViewOptions):
 
     field_of_view_deg: tuple[float, float] = (25.0, 110.0)
     """Horizontal, of the whole picture; all are equally frequent."""
-    size: tuple[float, float] = (0.3, 0.9)
+    size: tuple[float, float] = (0.2, 0.7)
     """Share of the picture's height that the person would take in its middle."""
-    outside: float = 0.2
+    outside: float = 0.15
     """Share of the person's extent that may be out of the frame."""
 
     def draw(self, joints: Tensor, size: int, draw: Draw) -> FramedViews:

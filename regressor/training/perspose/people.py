@@ -25,8 +25,9 @@ FLOATS = {
 
 def wide_people(pixels: int, body: Body, poses: Poses | None) -> SyntheticPeople:
     """People for crops of so many pixels, anywhere in the frames of wide and narrow cameras."""
-    people = PeopleOptions(size=int(DRAWN * pixels), view=WideViews())
-    return SyntheticPeople(body, poses, SyntheticOptions(people=people))
+    view = WideViews()
+    people = PeopleOptions(size=int(DRAWN * pixels), occluder=0.15, companion=0.1, view=view)
+    return SyntheticPeople(body, poses, SyntheticOptions(invented=0.1, people=people))
 
 
 class WidePeople:

@@ -37,7 +37,7 @@ from rendering.perspective import transform
 CALIBRATION = "camera.calibration"
 FOCAL = 600 / 256  # in sides of the crop: what is assumed of pictures whose camera isn't known
 # From J24 to the joints of other sets that the losses read.
-_NAMES: tuple[str, ...] = J24
+_NAMES: list[str] = list(J24)
 _TO_3DHP = {H36M17.index(name): _NAMES.index(name) for name in LIMBS} | {
     H36M17.index("pelvis"): _NAMES.index("pelvis_mpii")
 }
