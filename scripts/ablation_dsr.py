@@ -56,6 +56,8 @@ class Options:
     """To train on."""
     held_out: int = 256
     """To measure on: other subjects, other seeds."""
+    warm_up: int = 1000
+    """Steps in which the first network's head learns from points alone, of bodies not drawn."""
     first_steps: int = 800
     """Of the network from which all arms start."""
     steps: int = 300
@@ -89,7 +91,7 @@ class Options:
             people_folder=self.output / "people", ignore_3d=True, rest=self.rest, check_people=0,
             pixels=self.pixels, depth=self.depth, batch=self.batch, average=0.98,
             precision=self.precision, accelerator=self.accelerator, threads=self.threads,
-            plain_people=self.plain, save_minutes=2.0, **changes,
+            plain_people=self.plain, save_minutes=2.0, warm_up=self.warm_up, **changes,
         )  # fmt: skip
 
 

@@ -65,8 +65,14 @@ def build_network(recipe: Recipe, start: Path | None) -> nn.Module:
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
+def _has_head(start: Path | None) -> bool:
+    """Whether a start brings a located network's head along, which then needs no warming up."""
+    return start is not None and "head.first.weight" in checkpoints.read_checkpoint(start)
+
+
 def network_options(recipe: Recipe) -> dict:
     found = {"depth": recipe.depth, "pixels": None if recipe.pixels == SIZE else recipe.pixels}
+    found |= {name: True for name in ("encoding", "rotation") if getattr(recipe, name)}
     return found if recipe.network == "located" else {**found, "dropout": recipe.dropout}
 
 
@@ -99,7 +105,8 @@ def train_regressor(options: DsrTraining) -> dict[str, float]:
     mixture = data.build_mixture(options, recipe, drawn)
     checks = data.check_batches(options, recipe, drawn)
     claim(options, made_of(options, recipe))
-    if isinstance(network, LocatedHMR) and not (options.folder / STATE).is_file():
+    resumed = (options.folder / STATE).is_file()
+    if isinstance(network, LocatedHMR) and not resumed and not _has_head(options.start):
         people = data.synthetic(options, recipe.pixels, drawn, validation=False)
         warm_up(network, people, objective, recipe.warm_up, options.seed)
     module = Regression(network, objective, options, recipe, len(mixture))

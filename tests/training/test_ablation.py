@@ -48,7 +48,7 @@ def test_networks_go_on_from_one_start(tmp_path):
     pytest.importorskip("lightning")
     options = ablation.Options(
         output=tmp_path, people=16, held_out=2, first_steps=1, steps=1, pixels=32, batch=2,
-        arms=["keypoints", "dsr-corrected"], accelerator="cpu",
+        warm_up=1, arms=["keypoints", "dsr-corrected"], accelerator="cpu",
     )  # fmt: skip
     ablation.run(options)
     found = ablation.results(options)

@@ -22,6 +22,7 @@ pytest.importorskip("tensorboard")
 
 import lightning as L
 
+from regressor.training import run
 from regressor.training.module import Regression
 from regressor.training.run import STATE, WEIGHTS, build_network, train_regressor
 
@@ -91,15 +92,17 @@ def test_published_weights_and_imagenet_s_are_starts(tmp_path):
         )
 
 
-def test_the_located_network_warms_up_once_and_is_dsr_s(tmp_path, capsys):
+def test_the_located_network_warms_up_once_and_is_dsr_s(tmp_path, monkeypatch):
     made = options(tmp_path / "run", network="located", warm_up=2, steps=2, batch=8, check_people=2)
     train_regressor(made)
     network, metadata = checkpoints.load(made.output / WEIGHTS)
     assert metadata["name"] == "located" and isinstance(network, LocatedHMR)
     assert load_network("dsr", made.output / WEIGHTS, "cpu").body == "default"
     assert {"maps", "places", "labels"} <= {name[6:] for name in _columns(made.output)}
+    monkeypatch.setattr(run, "warm_up", lambda *_: pytest.fail("it is warm already"))
     train_regressor(replace(made, steps=3))
     assert len(losses(made.output)) == 3
+    train_regressor(replace(made, output=tmp_path / "more", start=made.output / WEIGHTS))
     resnet = {
         name.removeprefix("backbone.resnet."): value
         for name, value in network.state_dict().items()
