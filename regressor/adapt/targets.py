@@ -5,8 +5,9 @@ one's own footage: videos, in which people are found as by the estimator, and wh
 earlier ones, Motions and the Tracks in its cache.
 
 Choices: keypoints of all these are brought to Human3.6M's 17 points by `skeletons.to_h36m17`.
-Frames in which the detector is unsure (below 0.5 on average) or the person is tiny don't count.
-Where the camera isn't known its field of view is assumed as the estimator does it.
+Frames in which the detector is unsure (below 0.5 on average), the person is tiny or a gap was
+filled don't count. Where the camera isn't known its field of view is assumed as the estimator does
+it.
 """
 
 from collections.abc import Sequence
@@ -161,9 +162,11 @@ def _of_file(
     motion = Motion.load(file)
     assert motion.keypoints is not None and motion.image_size is not None
     width, height = map(int, motion.image_size)
-    given = motion.camera_intrinsics if fov_deg is None else None
-    sure = motion.confidence
-    return [_combined(motion.keypoints, sure, motion.skeleton, width, height, given)]
+    known = fov_deg is None and motion.fov_source != "assumed"
+    seen = motion.observed
+    sure = None if motion.confidence is None else motion.confidence[seen]
+    return [_combined(motion.keypoints[seen], sure, motion.skeleton, width, height,
+                      motion.camera_intrinsics if known else None)]  # fmt: skip
 
 
 def _of_video(

@@ -188,6 +188,25 @@ def test_what_cannot_be_is_told_in_a_sentence(options, adapt_lifter, tmp_path):
         adapt_lifter(options("odd", lifter="mixture"))
 
 
+def test_the_generator_ends_where_the_lifter_does(options):
+    """It has its share of the minutes; where only steps are given, of these."""
+    alone = options("mine", lpa_steps=None, steps=300)
+    assert alone.lpa_training().steps == 100 and alone.lpa_training().minutes is None
+    timed = options("mine", lpa_steps=None, steps=None, minutes=8.0)
+    assert timed.lpa_training().minutes == 2.0 and timed.training().minutes == 6.0
+    given = options("mine", lpa_steps=None, steps=None, minutes=8.0, generator="before")
+    assert given.training().minutes == 8.0
+
+
+def test_another_training_s_generator_serves(options, adapt_lifter):
+    adapt_lifter(options("one"))
+    file = options("one").output / "lpa" / "generator.safetensors"
+    adapt_lifter(options("two", generator=file, check_windows=0))
+    assert not (options("two").output / "lpa").exists()
+    with pytest.raises(FileFormatError):
+        adapt_lifter(options("three", generator=options("one").training().weights))
+
+
 def test_without_lightning_it_says_what_to_install(options, monkeypatch):
     for name in [n for n in sys.modules if n.startswith("regressor.training.")]:
         if name.rsplit(".", 1)[1] in ("run", "module", "timing", "trainer", "learning", "checks",

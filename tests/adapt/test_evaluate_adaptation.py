@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from regressor import checkpoints
 from regressor.errors import PosecastError
 from scripts import evaluate_adaptation as script
 from tests.data import cmu
@@ -18,9 +19,22 @@ def options(tmp_path) -> script.Options:
         tmp_path / "cmu_motion.npz", lengths=(60,) * 5, subjects=(2, 5, 29, 55, 60)
     )  # source, two for the target's keypoints, two to test on
     return script.Options(
-        tmp_path / "cmu_motion.npz", tmp_path / "out", seeds=[0], steps=2, lpa_steps=2,
-        lpa_batch=4, shapes=1, test_frames=16,
+        tmp_path / "cmu_motion.npz", tmp_path / "out", frames=3, seeds=(0,), steps=2,
+        further=2, lpa_steps=2, lpa_batch=4, batch=4, shapes=1, test_frames=16,
     )  # fmt: skip
+
+
+def check_trainings(options):
+    """Arms go on from the same weights for equally many steps, with one generator."""
+    folder = options.output / "screen-0"
+    cards = {
+        arm: checkpoints.read_metadata(folder / f"{arm}.safetensors")["card"]
+        for arm in ("start", *script.TRAINED)
+    }
+    assert cards.pop("start")["adapted"]["start"] is None
+    assert {card["adapted"]["start"] for card in cards.values()} == {"start.safetensors"}
+    assert {card["steps"] for card in cards.values()} == {options.further}
+    assert len(list(options.output.rglob("generator.safetensors"))) == 1
 
 
 def test_every_arm_is_measured_once(options, monkeypatch, capsys):
@@ -28,13 +42,16 @@ def test_every_arm_is_measured_once(options, monkeypatch, capsys):
         script.report(options)
     script.run(options)
     told = json.loads((options.output / "adaptation.json").read_text())
-    assert [row["arm"] for row in told["rows"]] == list(script.ARMS)
-    assert all(row["frames"] == 16 and row["mpjpe"]["mean"] > 0 for row in told["rows"])
-    alone, uao = told["rows"][:2]
-    assert alone["bones"] != uao["bones"]
+    assert list(told["rows"]) == ["screen", "centred"]
+    for rows in told["rows"].values():
+        assert [row["arm"] for row in rows] == list(script.ARMS)
+        assert all(row["frames"] == 16 and row["mpjpe"]["mean"] > 0 for row in rows)
+        home, alone, uao = rows[:3]
+        assert len({row["bones"]["mean"] for row in (home, alone, uao)}) == 3
     text = (options.output / "adaptation.md").read_text()
-    assert all(f"| {arm} | 1 |" in text for arm in script.ARMS) and " %)" in text
+    assert all(f"| {arm} | 1 |" in text for arm in script.ARMS) and text.count(" %)") == 24
     assert text in capsys.readouterr().out
+    check_trainings(options)
 
     def never(*args):
         raise AssertionError("done before")

@@ -38,8 +38,12 @@ class AdaptTraining(RunOptions):
     lpa_share: float = 0.25
     """Of the minutes that the generator is trained for."""
     lpa_steps: int | None = None
-    """Steps of the generator, instead of its share of the minutes."""
+    """Steps of the generator, instead of its share of the minutes (or of the steps, where only
+    these are given)."""
     lpa_batch: int = 1024
+    generator: Path | None = None
+    """A generator that was trained for the same source and target (lpa/generator.safetensors of
+    another output), instead of training one."""
     augmented: float = 0.5
     """Share of augmented windows."""
     noise: float = 1.0
@@ -94,9 +98,15 @@ class AdaptTraining(RunOptions):
     @property
     def lpa_minutes(self) -> float | None:
         """Minutes of the generator's training."""
-        if not self.lpa or self.lpa_steps is not None or self.time is None:
-            return None
-        return self.lpa_share * self.time
+        made = not self.lpa or self.generator is not None or self.lpa_steps is not None
+        return None if made or self.time is None else self.lpa_share * self.time
+
+    @property
+    def generator_steps(self) -> int | None:
+        """Steps of the generator's training, where they end it."""
+        if self.lpa_steps is not None or self.time is not None or self.steps is None:
+            return self.lpa_steps
+        return max(1, round(self.lpa_share / (1 - self.lpa_share) * self.steps))
 
     def training(self) -> LifterTraining:
         """The same as options of the lifter's own training, for the time that is left to it."""
@@ -110,7 +120,7 @@ class AdaptTraining(RunOptions):
         training = self.training()
         return replace(
             training, output=training.folder / "lpa", minutes=self.lpa_minutes,
-            steps=self.lpa_steps, check_windows=0,
+            steps=self.generator_steps, check_windows=0,
         )  # fmt: skip
 
     def recipe(self) -> LifterRecipe:

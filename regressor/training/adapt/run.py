@@ -65,7 +65,7 @@ def adapt_lifter(
     PosecastError for options that don't fit and data that can't be read.
     """
     recipe = options.recipe()
-    keep_apart([options.start], [options.training().weights])
+    keep_apart([options.start, options.generator], [options.training().weights])
     if threads := options.threads or (1 if options.preset == "cpu" else None):
         torch.set_num_threads(threads)
     begun = begin(options, recipe)
@@ -82,7 +82,9 @@ def adapt_lifter(
         targets = find_targets(options)
     print(f"Target: {targets.described}.", flush=True)
     generator = None
-    if options.lpa:
+    if options.lpa and options.generator is not None:
+        generator = read_generator(options.generator)
+    elif options.lpa:
         claim(options.lpa_training(), made)
         generator = learn_generator(options, parts["train"], targets, cameras)
     shape = Shape(int(network.frames), int(network.channels))  # pyright: ignore
@@ -145,10 +147,9 @@ def learn_generator(
     """
     assert data is not None
     training = options.lpa_training()
-    generator, file = Generator(), training.folder / GENERATOR
+    file = training.folder / GENERATOR
     if file.is_file():
-        checkpoints.load_published(generator, file)
-        return generator.requires_grad_(False)
+        return read_generator(file)
     torch.manual_seed(options.seed)
     adversaries = Adversaries(Generator())
     recipe = LpaRecipe(batch=options.lpa_batch, noise=options.noise)
@@ -169,6 +170,13 @@ def learn_generator(
         card = {"steps": trainer.global_step, "minutes": round(clock.spent / 60, 1)}
         checkpoints.save(adversaries.generator, file, name="poseaug", options={}, card=card)
     return adversaries.generator.cpu().requires_grad_(False)
+
+
+def read_generator(file: Path) -> Generator:
+    """A generator that was trained before. Raises FileFormatError for another file."""
+    generator = Generator()
+    checkpoints.load_published(generator, file)
+    return generator.requires_grad_(False)
 
 
 def data_fps(options: AdaptTraining) -> float:
@@ -217,6 +225,7 @@ def made_of(options: AdaptTraining, recipe: LifterRecipe, begun: Begun) -> dict[
         "source": str(options.source),
         "target": str(options.target),
         "start": str(options.start),
+        "generator": None if options.generator is None else str(options.generator),
         "network": begun.sizes,
         "coordinates": begun.coordinates,
         "fps": begun.fps,
