@@ -32,6 +32,7 @@ from rendering.people import (
     People,
     PeopleOptions,
     Pictures,
+    Turned,
     build_surface,
     render_people,
 )
@@ -76,7 +77,10 @@ class SyntheticPeople:
         return self.as_sample(pose, betas, people)
 
     def draw(self, count: int, seed: int) -> tuple[Tensor, Tensor, People]:
-        """Rotations (B, 24, 3, 3), the first in the camera's axes; betas (B, 10); the pictures."""
+        """Rotations (B, 24, 3, 3), the first in the camera's axes; betas (B, 10); the pictures.
+
+        The camera is the one that took the crop: a turned one where views are turned.
+        """
         generator = torch.Generator().manual_seed(seed)
         pose, betas = draw_bodies(count, generator, self.poses, self.options)
         pose, betas = pose.to(self.device), betas.to(self.device)
@@ -85,6 +89,8 @@ class SyntheticPeople:
             self.surface, shaped, transforms, joints, joints49, generator,
             self.options.people, self.background,
         )  # fmt: skip
+        if isinstance(people.views, Turned):
+            pose = people.views.turn_pose(pose)
         return pose, betas, people
 
     def _posed(self, pose: Tensor, betas: Tensor) -> tuple[Tensor, ...]:

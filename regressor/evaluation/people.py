@@ -16,7 +16,7 @@ from regressor.errors import PosecastError
 from regressor.evaluation.options import PeopleEvaluation
 from regressor.files import replacing
 from regressor.images.crops import MEAN, STD
-from regressor.images.hmr import HmrOutput
+from regressor.images.hmr import HmrOutput, answer
 from regressor.images.joints import Joints49
 from regressor.images.perspose import PersPose
 from regressor.images.predict import load_network
@@ -26,7 +26,7 @@ from regressor.training.objective import PosedBody
 from regressor.training.scores import NAMES, errors
 from rendering import overlay
 from rendering.cameras import weak_to_translation
-from rendering.people import PeopleOptions
+from rendering.people import PeopleOptions, TurnedViews, ViewOptions
 from rendering.semantic import crop_intrinsics
 
 BATCH = 16
@@ -63,7 +63,8 @@ def evaluate_people(options: PeopleEvaluation, progress: Progress) -> tuple[str,
         )
     device = next(found.network.parameters()).device
     poses = load_poses(options.poses).split(validation=True) if options.poses else None
-    drawing = SyntheticOptions(people=PeopleOptions(size=options.pixels))
+    view = TurnedViews() if getattr(found.network, "rotation", False) else ViewOptions()
+    drawing = SyntheticOptions(people=PeopleOptions(size=options.pixels, view=view))
     people = SyntheticPeople(body, poses, drawing, device=device)
     scores, pictures = score(found.network, people, options.count, options.seed, progress)
     summary = summarise(scores)
@@ -94,7 +95,7 @@ def score(
     worst = _Worst(people)
     for number, start in enumerate(range(0, count, BATCH)):
         batch = people.batch(min(BATCH, count - start), seed_of(HELD_OUT_SEED, seed, number))
-        output = HmrOutput(*(part.float() for part in network(batch["image"])))
+        output = HmrOutput(*(part.float() for part in answer(network, batch)))
         some = errors(posed, output, batch)
         for name in NAMES:
             found[name].append(some[name].cpu())

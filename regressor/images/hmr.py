@@ -11,7 +11,7 @@ the head, and only the last of the estimates is supervised.
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -83,6 +83,7 @@ class HMR(ResNet):
     ):
         super().__init__(depth, channels=5 if encoding else 3)
         self.pixels, self.encoding, self.rotation = pixels, encoding, rotation
+        self.sees_camera, self.by_camera = encoding, encoding or rotation  # crops cut exactly
         self.fc1 = nn.Linear(self.width + sum(MEAN_PARAMETERS.values()), hidden)
         self.fc2 = nn.Linear(hidden, hidden)
         self.drop1, self.drop2 = nn.Dropout(dropout), nn.Dropout(dropout)
@@ -107,17 +108,8 @@ class HMR(ResNet):
         given = images.shape[-1]
         images = to_side(images, self.pixels)
         if self.encoding:
-            images = torch.cat([images, self._rays(images, given, intrinsics, known)], dim=1)
+            images = torch.cat([images, rays_of(images, given, intrinsics, known)], dim=1)
         return self.regress(self.features(images))
-
-    def _rays(
-        self, images: Tensor, given: int, intrinsics: Tensor | None, known: Tensor | None
-    ) -> Tensor:
-        """The encoding (B, 2, S, S) of square crops that had `given` px a side."""
-        if intrinsics is None:
-            return torch.zeros_like(images[:, :2])
-        rays = encoding(intrinsics.float(), images.shape[-1], given).to(images)
-        return rays if known is None else rays * known.to(rays)[:, None, None, None]
 
     def regress(self, features: Tensor, iterations: int = ITERATIONS) -> HmrOutput:
         """Features (B, width) to the estimate after so many rounds of error feedback."""
@@ -150,21 +142,31 @@ class HMR(ResNet):
             found["conv1.weight"] = F.pad(first, (0, 0, 0, 0, 0, 2))
         return found
 
-    @property
-    def sees_camera(self) -> bool:
-        return self.encoding
 
-    @property
-    def by_camera(self) -> bool:
-        """Whether crops are cut exactly, by homographies, because their cameras count."""
-        return self.encoding or self.rotation
+def rays_of(
+    features: Tensor, given: int, intrinsics: Tensor | None, known: Tensor | None
+) -> Tensor:
+    """The encoding (B, 2, S, S) of crops that had `given` px a side, for features (B, C, S, S).
+
+    Zero where the cameras aren't known (see `HMR.forward`).
+    """
+    if intrinsics is None:
+        return torch.zeros_like(features[:, :2])
+    rays = encoding(intrinsics.float(), features.shape[-1], given).to(features)
+    return rays if known is None else rays * known.to(rays)[:, None, None, None]
 
 
-def answer(network: nn.Module, batch: Mapping[str, Tensor]) -> Any:
-    """What an image network says of samples: of their `image`, and camera where it sees that."""
+def answer(
+    network: nn.Module, batch: Mapping[str, Tensor], ask: Callable[..., Any] | None = None
+) -> Any:
+    """What an image network says of samples: of their `image`, and camera where it sees that.
+
+    ask: another method of the network than its forward.
+    """
+    ask = ask or network
     if getattr(network, "sees_camera", False):
-        return network(batch["image"], batch["intrinsics"], batch.get("has_camera"))
-    return network(batch["image"])
+        return ask(batch["image"], batch["intrinsics"], batch.get("has_camera"))
+    return ask(batch["image"])
 
 
 def _plain(name: str) -> str:

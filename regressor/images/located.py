@@ -16,7 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regressor.images.crops import to_side
-from regressor.images.hmr import MEAN_PARAMETERS, HmrOutput, rot6d_to_rotmat, standing
+from regressor.images.hmr import (
+    MEAN_PARAMETERS,
+    HmrOutput,
+    rays_of,
+    rot6d_to_rotmat,
+    standing,
+)
 from regressor.images.joints import J24, LABELLED
 from regressor.images.pyramid import WIDTH, Pyramid
 from rendering.labels import LABELS
@@ -81,25 +87,44 @@ class LocatedHMR(nn.Module):
     """Crops (B, 3, H, W), normalised as `crops.normalize` does, to HmrOutput.
 
     depth: of the ResNet, 18 or 34; hidden, blocks: of the head; pixels: the side to which other
-    crops are brought first, a multiple of 16 (crops are as they come where it is None).
+    crops are brought first, a multiple of 16 (crops are as they come where it is None); encoding
+    and rotation as in `hmr.HMR`, but that the encoding is added to the stem's features.
     """
 
     def __init__(
-        self, depth: int = 18, hidden: int = 1024, blocks: int = 2, pixels: int | None = 112
+        self,
+        depth: int = 18,
+        hidden: int = 1024,
+        blocks: int = 2,
+        pixels: int | None = 112,
+        encoding: bool = False,
+        rotation: bool = False,
     ):
         super().__init__()
         self.pixels, self.backbone = pixels, Pyramid(depth)
+        self.rotation, self.sees_camera, self.by_camera = rotation, encoding, encoding or rotation
+        self.cam_layer = None
+        if encoding:
+            self.cam_layer = nn.Conv2d(2, self.backbone.stem_width, 1, bias=False)
         self.maps = nn.Conv2d(WIDTH, 2 * JOINTS + len(LABELS), 1)
         self.seen = nn.Conv2d(WIDTH, SEEN, 1)
         self.head = PlacesHead(self.backbone.features + SEEN * JOINTS, hidden, blocks)
 
-    def forward(self, images: Tensor) -> HmrOutput:
-        return self.find(images)[0]
+    def forward(
+        self, images: Tensor, intrinsics: Tensor | None = None, known: Tensor | None = None
+    ) -> HmrOutput:
+        """intrinsics and known as `hmr.HMR.forward` takes them."""
+        return self.find(images, intrinsics, known)[0]
 
-    def find(self, images: Tensor) -> tuple[HmrOutput, Found]:
+    def find(
+        self, images: Tensor, intrinsics: Tensor | None = None, known: Tensor | None = None
+    ) -> tuple[HmrOutput, Found]:
         """The estimate, and what was found on the way to it."""
-        backbone = self.backbone
-        branches = backbone.branches(backbone.stem(to_side(images, self.pixels)))
+        backbone, given = self.backbone, images.shape[-1]
+        stem = backbone.stem(to_side(images, self.pixels))
+        if self.cam_layer is not None:
+            stem = stem + self.cam_layer(rays_of(stem, given, intrinsics, known))
+        branches = backbone.branches(stem)
         # In half precision a soft-max over so many cells isn't exact to a pixel.
         maps, inside, labels = (
             self.maps(branches[0]).float().split([JOINTS, JOINTS, len(LABELS)], dim=1)

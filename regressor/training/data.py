@@ -13,7 +13,7 @@ from regressor.smpl.body import Body
 from regressor.training.kept import KeptPeople
 from regressor.training.options import DsrTraining, Recipe
 from regressor.training.order import Order
-from rendering.people import PeopleOptions, ViewOptions
+from rendering.people import PeopleOptions, TurnedViews, ViewOptions
 
 CHECK_SEED = 77  # of the people on whom errors are measured
 PLAIN = SyntheticOptions(
@@ -36,7 +36,8 @@ class Draws(Dataset):
         self.mixture = mixture
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        return self.mixture.draw(*divmod(number, len(self.mixture)))
+        no_camera = {"intrinsics": torch.eye(3), "has_camera": torch.tensor(False)}
+        return no_camera | self.mixture.draw(*divmod(number, len(self.mixture)))
 
 
 def synthetic(options: DsrTraining, pixels: int, body: Body, validation: bool) -> SyntheticPeople:
@@ -46,6 +47,8 @@ def synthetic(options: DsrTraining, pixels: int, body: Body, validation: bool) -
     view = drawn.people.view
     if options.field_of_view is not None:
         view = replace(view, field_of_view_deg=options.field_of_view)
+    if options.rotation:
+        view = TurnedViews(**vars(view))
     drawn = replace(drawn, people=replace(drawn.people, size=pixels, view=view))
     return SyntheticPeople(body, poses, drawn)
 
@@ -68,8 +71,9 @@ def build_mixture(options: DsrTraining, recipe: Recipe, body: Body) -> Mixture:
         size = recipe.pixels if options.data is None else SIZE
         people = synthetic(options, size, body, validation=False)
         sources["people"] = KeptPeople(
-            people, options.people, folder, options.people_seed, swap_sides=swap
-        )
+            people, options.people, folder, options.people_seed, swap_sides=swap,
+            cameras=recipe.encoding,
+        )  # fmt: skip
         share = options.people_share if ratios else 1.0
         ratios = {name: (1 - share) * ratio for name, ratio in ratios.items()}
         ratios["people"] = share

@@ -32,7 +32,8 @@ class KeptPeople:
     """`length` people of a `data.people.SyntheticPeople`, the same for the same seed.
 
     folder: made where there is none. augment: mirror half of the samples, and change their colours;
-    swap_sides: False leaves left labels on the limbs that mirroring made right, as DSR's code does.
+    swap_sides: False leaves left labels on the limbs that mirroring made right, as DSR's code does;
+    cameras: keep the crops' `intrinsics` too.
     Raises FileFormatError where the folder keeps other people.
     """
 
@@ -44,13 +45,18 @@ class KeptPeople:
         seed: int = 0,
         augment: bool = True,
         swap_sides: bool = True,
+        cameras: bool = False,
     ):
         self.people, self.length, self.seed = people, length, seed
         self.augment, self.swap_sides = augment, swap_sides
         size = people.options.people.size
         self.made = {"length": length, "seed": seed, "size": size, "drawing": repr(people.options)}
-        shapes = {"image": (3, size, size), "labels": (size, size), **SHAPES, "drawn": ()}
-        self.arrays = open_arrays(folder, self.made, length, shapes, floats=SHAPES)
+        floats = SHAPES
+        if cameras:
+            self.made["cameras"] = True
+            floats = {**SHAPES, "intrinsics": (3, 3)}
+        shapes = {"image": (3, size, size), "labels": (size, size), **floats, "drawn": ()}
+        self.arrays = open_arrays(folder, self.made, length, shapes, floats)
 
     def __len__(self) -> int:
         return self.length
@@ -69,6 +75,7 @@ class KeptPeople:
             "image": normalize(image),
             "has_labels": torch.tensor(True),
             "has_smpl": torch.tensor(True),
+            "has_camera": torch.tensor("intrinsics" in kept),
             "gender": torch.tensor(-1),
             "index": torch.tensor(index),
         }
@@ -160,7 +167,11 @@ def mirrored(sample: dict[str, Tensor], swap_sides: bool = True) -> dict[str, Te
     labels = sample["labels"].flip(-1)
     if swap_sides:
         labels = exchange_sides(labels)
-    return {
+    cameras = {}
+    if "intrinsics" in sample:
+        cameras["intrinsics"] = camera = sample["intrinsics"].clone()
+        camera[0, 2] = sample["image"].shape[-1] - camera[0, 2]
+    return cameras | {
         "image": sample["image"].flip(-1),
         "labels": labels,
         "keypoints": flip_points(sample["keypoints"], J49_FLIP),

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from regressor.images.hmr import HmrOutput
+from regressor.images.hmr import HmrOutput, answer
 from regressor.images.located import LocatedHMR, found_losses
 from regressor.training.learning import Learning
 from regressor.training.objective import Objective
@@ -34,9 +34,9 @@ class Regression(Learning):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         found = None
         if isinstance(self.network, LocatedHMR):
-            output, found = self.network.find(batch["image"])
+            output, found = answer(self.network, batch, self.network.find)
         else:
-            output = self.network(batch["image"])
+            output = answer(self.network, batch)
         with torch.autocast(self.device.type, enabled=False):  # sums over meshes need all digits
             terms = self.objective(HmrOutput(*(part.float() for part in output)), batch, self.epoch)
             if found is not None:
@@ -49,7 +49,7 @@ class Regression(Learning):
         return terms["total"]
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        output = self.best(batch["image"])
+        output = answer(self.best, batch)
         found = errors(self.objective.posed, output, batch)
         self.log_dict(
             {f"held_out/{name}_mm": found[name].mean() for name in NAMES},

@@ -32,6 +32,10 @@ class Recipe:
     pixels: int = SIZE
     """Side of the pictures that the network sees."""
     dropout: float = 0.5
+    encoding: bool = False
+    """Show the network the crops' cameras (PersPose's perspective encoding)."""
+    rotation: bool = False
+    """Turn the camera to each person before the crop is cut (PersPose's perspective rotation)."""
     batch: int = 128
     """Samples a step, on each device."""
     learning_rate: float = 3e-5
@@ -172,6 +176,11 @@ class DsrTraining(RunOptions):
     depth: int | None = None
     pixels: int | None = None
     dropout: float | None = None
+    encoding: bool = False
+    """Show the network the crops' cameras, by PersPose's perspective encoding. Those of data sets
+    aren't told, and it sees none then."""
+    rotation: bool = False
+    """Turn the camera to each person before the crop is cut, by PersPose's perspective rotation."""
     average: float | None = None
     clip: float | None = None
     ignore_3d: bool | None = None
@@ -189,6 +198,13 @@ class DsrTraining(RunOptions):
         if self.data is None and self.people < 1:
             raise PosecastError(
                 "There is nothing to learn from: give --data FOLDER, or --people and a number."
+            )
+        if self.encoding and not self.people:
+            raise PosecastError("--encoding shows cameras, which only people tell: give --people.")
+        if self.rotation and self.data is not None:
+            raise PosecastError(
+                "--rotation needs everybody's camera, which data sets in SPIN's layout don't tell: "
+                "give --people, without --data."
             )
         names = {entry.name for entry in fields(Recipe)} - {"semantics", "weights", "crops"}
         given = {n: getattr(self, n) for n in names if getattr(self, n, None) is not None}

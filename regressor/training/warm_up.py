@@ -15,8 +15,9 @@ from regressor.smpl.body import chain
 from regressor.training.objective import Objective
 from regressor.training.schedule import rate_at
 from rendering.cameras import project
+from rendering.people import Turned
 from rendering.people.outfits import Draw
-from rendering.people.views import draw_views, weak_perspective
+from rendering.people.views import weak_perspective
 
 BATCH, RATE, CLIP = 128, 1e-3, 100.0
 JITTER = 0.05  # at most, of places, as parts of half a crop: standard deviation
@@ -52,10 +53,14 @@ def points(people: SyntheticPeople, count: int, seed: int) -> dict[str, Tensor]:
     """Training samples (`data.images`) of bodies that nobody drew: what losses compare with."""
     generator = torch.Generator().manual_seed(seed)
     pose, betas = draw_bodies(count, generator, people.poses, people.options)
-    turned, joints = chain(pose, people.body.joints_at_rest(betas))
+    rest = people.body.joints_at_rest(betas)
+    turned, joints = chain(pose, rest)
     joints49 = people.joints49.riding(turned, joints, betas)
     view, size = people.options.people.view, people.options.people.size
-    views = draw_views(torch.cat([joints, joints49], 1), size, view, Draw(count, generator))
+    views = view.draw(torch.cat([joints, joints49], 1), size, Draw(count, generator))
+    if isinstance(views, Turned):
+        pose = views.turn_pose(pose)
+        joints49 = people.joints49.riding(*chain(pose, rest), betas)
     seen = project(joints49 + views.translation[:, None], views.crop_intrinsics)
     places = seen / (size / 2) - 1
     inside = (places.abs() < 1).all(dim=-1, keepdim=True)

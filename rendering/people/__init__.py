@@ -4,6 +4,7 @@ from .backgrounds import Pictures
 from .outfits import Label, Layer
 from .render import People, PeopleOptions, render_people
 from .surface import Surface, build_surface
+from .turned import Turned, TurnedViews
 from .views import ViewOptions, Views
 from .wide import FramedViews, WideViews
 
@@ -15,6 +16,8 @@ __all__ = [
     "PeopleOptions",
     "Pictures",
     "Surface",
+    "Turned",
+    "TurnedViews",
     "ViewOptions",
     "Views",
     "WideViews",

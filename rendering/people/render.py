@@ -14,6 +14,7 @@ from rendering.rasterize import rasterize
 from . import backgrounds, materials, outfits, shading, wearing
 from .sheets import clothe
 from .surface import BODY, Surface
+from .turned import Turned
 from .views import ViewOptions, Views, weak_perspective
 
 THICKNESS = 0.13  # m that a joint lies behind the clothes over it, at most
@@ -90,6 +91,8 @@ def render_people(
     lights = shading.draw_lights(draw).to(device)
     ends = torch.cat([joints, points], 1).cpu()
     views = options.view.draw(ends, size, draw)
+    if isinstance(views, Turned):
+        transforms, joints, points = views.turn(transforms, joints, points)
     moved = views.translation.to(device)[:, None]
     intrinsics = views.crop_intrinsics.to(device)
     posed, places, layer = clothe(surface, worn, shaped, transforms)

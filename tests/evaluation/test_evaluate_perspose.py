@@ -7,7 +7,7 @@ from regressor import checkpoints, images
 from regressor.data.tally import Tally
 from regressor.data.threedpw import load_split
 from regressor.errors import PosecastError
-from regressor.evaluation import towards
+from regressor.evaluation import predictions, towards
 from regressor.evaluation.bodies import Bodies
 from regressor.evaluation.options import PeopleEvaluation
 from regressor.evaluation.people import evaluate_people
@@ -28,29 +28,46 @@ class Knowing(PersPose):
         self.turns = torch.zeros(0)
 
     def forward(self, images, intrinsics, encoded=None, mirrored=None):
-        mine = slice(self.given, self.given + len(images))
-        self.given += len(images)
+        return perfect.perspose(*self.truth(len(images)))
+
+    def truth(self, count):
+        mine = slice(self.given, self.given + count)
+        self.given += count
         turn = self.turns[mine]
         ahead = (turn.float().transpose(1, 2) @ torch.tensor([0.0, 0.0, 4.0])[:, None])[..., 0]
-        return perfect.perspose(self.body, self.rotations[mine], self.betas[mine], ahead, turn)
+        return self.body, self.rotations[mine], self.betas[mine], ahead, turn
 
 
-def test_a_perfect_network_has_the_true_rotations(tmp_path, monkeypatch):
+class KnowingHmr(Knowing):
+    """The same as HMR's network says it."""
+
+    by_camera = True
+
+    def forward(self, images, intrinsics, known=None):
+        return perfect.hmr(*self.truth(len(images)), intrinsics)
+
+
+@pytest.mark.parametrize(
+    ("module", "predict", "kind"),
+    [(towards, "by_turning", Knowing), (predictions, "by_network", KnowingHmr)],
+)
+def test_a_perfect_network_has_the_true_rotations(tmp_path, monkeypatch, module, predict, kind):
     threedpw_files.write(tmp_path, "walk_00", threedpw_files.sequence(4))
     people, body = load_split(tmp_path), load_body()
     rotations = torch.cat([torch.as_tensor(p.rotations()[p.used]).float() for p in people])
     betas = [torch.as_tensor(p.betas).float().expand(int(p.used.sum()), 10) for p in people]
-    network = Knowing((rotations, (torch.cat(betas) * 10).round() / 10), body)
-    cropped = towards.cameras_of
+    network = kind((rotations, (torch.cat(betas) * 10).round() / 10), body)
+    cropped = module.cameras_of
 
     def remember(*given):
         crops = cropped(*given)
         network.turns = crops.rotation
         return crops
 
-    monkeypatch.setattr(towards, "cameras_of", remember)
+    monkeypatch.setattr(module, "cameras_of", remember)
     tally, found = Tally("unreadable"), ImageNetwork(network, "dsr", "default")
-    some = towards.by_turning(found, people, Bodies(), tmp_path, 0, Progress("none"), tally)
+    how = (people, Bodies(), tmp_path, 0, Progress("none"), tally)
+    some = getattr(module, predict)(found, *how)
     assert tally["unreadable"] == 0 and network.given == len(rotations)
     turns = network.turns.float()
     assert (turns[:, 2, 2] < 0.9999).any()  # somebody stands aside

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from regressor import images
+from regressor import checkpoints, images
 from regressor.errors import PosecastError
 from regressor.images.crops import normalize
 from regressor.images.hmr import rot6d_to_rotmat, rotmat_to_rot6d
+from rendering.cameras import pinhole
 from tests.golden.fill import fill, uniform
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -122,3 +123,25 @@ def test_the_table_answers_in_sentences():
         images.create("hmr", width=3)
     with pytest.raises(PosecastError, match="no ResNet of depth 101"):
         images.create("hmr", depth=101)
+
+
+def test_the_encoding_is_two_more_channels_that_tell_the_crop_s_camera():
+    torch.manual_seed(0)
+    plain = images.create("hmr", depth=18, hidden=16, pixels=64).eval()
+    seeing = images.create("hmr", depth=18, hidden=16, pixels=64, encoding=True).eval()
+    checkpoints.load_published(seeing, plain.state_dict())
+    crops, camera = torch.randn(2, 3, 128, 128), pinhole(100.0, 128, 128).expand(2, 3, 3)
+    answer = plain(crops)
+    for again in (seeing(crops), seeing(crops, camera)):  # it doesn't heed the camera yet
+        torch.testing.assert_close(again.rotmat, answer.rotmat)
+    seen = []
+    seeing.conv1.register_forward_hook(lambda _module, given, _out: seen.append(given[0]))
+    seeing(crops, camera, torch.tensor([True, False]))
+    rays = seen[0][:, 3:]
+    assert rays.shape == (2, 2, 64, 64) and not rays[1].any()
+    # The outermost of 64 columns is 63 px of 128 off the middle.
+    torch.testing.assert_close(rays[0, 0, :, -1], torch.full((64,), 0.63))
+    torch.testing.assert_close(rays[0, 1, 0], torch.full((64,), -0.63))
+    torch.nn.init.normal_(seeing.conv1.weight)
+    one, other = seeing(crops, camera), seeing(crops, pinhole(50.0, 128, 128).expand(2, 3, 3))
+    assert not torch.allclose(one.betas, other.betas)

@@ -12,7 +12,15 @@ from regressor.smpl import load_body
 from regressor.smpl.body import chain
 from rendering.cameras import pinhole, project
 from rendering.labels import LABELS
-from rendering.people import Label, Layer, PeopleOptions, Pictures, build_surface, render_people
+from rendering.people import (
+    Label,
+    Layer,
+    PeopleOptions,
+    Pictures,
+    TurnedViews,
+    build_surface,
+    render_people,
+)
 from rendering.people.outfits import NAMES, Draw, Outfits, draw_outfits
 from rendering.people.render import _visible
 from rendering.people.sheets import clothe
@@ -254,3 +262,28 @@ def test_a_body_with_other_vertices_is_refused():
     shaped, transforms, joints = posed(1)
     with pytest.raises(ValueError, match="vertices"):
         render_people(SURFACE, shaped[:, :100], transforms, joints, joints, torch.Generator())
+
+
+def test_a_turned_camera_sees_the_same_people_from_the_same_place():
+    shaped, transforms, joints = posed(4)
+    seen = []
+    for view in (ViewOptions(cut=0), TurnedViews(cut=0)):
+        options = replace(CALM, view=view)
+        generator = torch.Generator().manual_seed(0)
+        given = (SURFACE, shaped, transforms, joints, joints, generator)
+        seen.append(render_people(*given, options))
+    plain, turned = seen
+    views = turned.views
+    middle = torch.tensor([48.0, 48.0]).expand(4, 2)
+    torch.testing.assert_close(views.crop_intrinsics[:, :2, 2], middle)
+    assert (views.rotation[:, 2, 2] < 0.99).any()  # somebody stands aside
+    # A joint's direction, turned, is where the turned crop shows it.
+    there = (joints + plain.views.translation[:, None]) @ views.rotation.transpose(1, 2)
+    torch.testing.assert_close(project(there, views.crop_intrinsics), turned.points)
+    # And what is drawn there is the person.
+    inside = turned.points[:, [0, 3, 6, 9]].long()
+    column, row = inside.unbind(-1)
+    assert (turned.labels[torch.arange(4)[:, None], row, column] > 0).float().mean() > 0.9
+    pose = roma.random_rotmat(4 * 24).view(4, 24, 3, 3)
+    torch.testing.assert_close(views.turn_pose(pose)[:, 0], views.rotation @ pose[:, 0])
+    assert torch.equal(views.turn_pose(pose)[:, 1:], pose[:, 1:])

@@ -11,6 +11,7 @@ from regressor.smpl.body import load_body
 from regressor.training.data import Order, check_batches, synthetic
 from regressor.training.kept import KeptPeople, mirrored
 from regressor.training.options import DsrTraining
+from rendering.cameras import project
 from rendering.people import PeopleOptions
 
 
@@ -85,3 +86,24 @@ def test_held_out_people_are_others(tmp_path):
     betas = torch.cat([torch.as_tensor(people.arrays["betas"]) for people in (trained, others)])
     assert not torch.isclose(seen[0]["betas"], seen[1]["betas"]).any(), "another seed, others"
     assert not torch.isclose(betas[:, None], check["betas"][None]).all(2).any()
+
+
+def test_cameras_are_kept_and_mirrored_where_they_are_asked_for(people, tmp_path):
+    kept = KeptPeople(people, 2, tmp_path / "kept", augment=False, cameras=True)
+    sample, fresh = kept.sample(1, np.random.default_rng(0)), people.batch(2, seed_of(0, 0))
+    assert sample["has_camera"]
+    torch.testing.assert_close(sample["intrinsics"], fresh["intrinsics"][1])
+    camera = mirrored(sample)["intrinsics"]
+    assert camera[0, 2] == 32 - sample["intrinsics"][0, 2] and camera[0, 0] > 0
+    with pytest.raises(FileFormatError, match="keeps other people"):
+        KeptPeople(people, 2, tmp_path / "kept")
+
+
+def test_turned_cameras_see_people_on_their_axis(tmp_path):
+    made = DsrTraining(output=tmp_path, people=1, rotation=True)
+    drawn = synthetic(made, 32, load_body(), validation=False).batch(4, 0)
+    torch.testing.assert_close(drawn["intrinsics"][:, :2, 2], torch.full((4, 2), 16.0))
+    joints = drawn["joints3d"][..., :3] + drawn["translation"][:, None]
+    seen = project(joints, drawn["intrinsics"]) / 16 - 1
+    shown = drawn["keypoints"][:, 25:, 2:] > 0
+    torch.testing.assert_close(seen * shown, drawn["keypoints"][:, 25:, :2])

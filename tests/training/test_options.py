@@ -54,6 +54,16 @@ def test_what_makes_no_sense_is_a_sentence():
         options(batch=0).recipe()
 
 
+def test_cameras_are_for_those_who_know_them():
+    assert not options().recipe().rotation
+    recipe = options(encoding=True, rotation=True).recipe()
+    assert recipe.encoding and recipe.rotation
+    with pytest.raises(PosecastError, match="--encoding shows cameras"):
+        DsrTraining(output=Path("out"), data=Path("sets"), encoding=True).recipe()
+    with pytest.raises(PosecastError, match=r"--rotation needs everybody's camera"):
+        options(data=Path("sets"), rotation=True).recipe()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
