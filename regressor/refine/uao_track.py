@@ -35,7 +35,7 @@ from regressor.lifters.windows import (
     to_rays,
     with_confidence,
 )
-from regressor.refine.uao import frozen
+from regressor.refine.uao import step_down
 from regressor.skeletons import H36M17_PARENTS
 from regressor.smpl.fit import huber, place
 
@@ -120,16 +120,15 @@ def refine(
     track = Track(network, expects, keypoints, times, picture, confidence, seen, roots)
     pieces = list(track.pieces(options.piece))
     moved, most = torch.zeros(*track.even.shape[:2], 2), 0
-    with frozen(network):
-        for number, (inner, around) in enumerate(pieces):
-            done = number * options.steps
+    for number, (inner, around) in enumerate(pieces):
+        done = number * options.steps
 
-            def tell(step: int, done: int = done) -> None:
-                report(done + step, len(pieces) * options.steps)
+        def tell(step: int, done: int = done) -> None:
+            report(done + step, len(pieces) * options.steps)
 
-            z, steps = descend(track, around, options, tell)
-            moved[inner] = z[inner.start - around.start :][: inner.stop - inner.start]
-            most = max(most, steps)
+        z, steps = descend(track, around, options, tell)
+        moved[inner] = z[inner.start - around.start :][: inner.stop - inner.start]
+        most = max(most, steps)
     with torch.no_grad():
         grid = torch.stack([track.first, track.lift(slice(None), moved)], dim=1)
         first, last = torch.as_tensor(resample(grid.numpy(), track.grid, times)).unbind(1)
@@ -241,9 +240,7 @@ def descend(
             least, best = loss.item(), z.detach()
         if stale == options.patience or step == options.steps:
             break
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        step_down(optimiser, [knots], loss)
         report(step + 1)
     return best, step
 

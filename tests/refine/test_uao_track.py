@@ -143,6 +143,38 @@ def test_every_kind_of_lifter_can_be_refined(name, frames, keypoints):
     assert all(p.requires_grad and p.grad is None for p in network.parameters())
 
 
+@pytest.mark.parametrize("name", ["ktpformer", "videopose3d", "uao"])
+def test_nothing_of_a_video_stays_in_the_network(name, keypoints):
+    """Whatever was refined before, the next video gets what it would get first; a stop halfway
+    leaves nothing behind either.
+    """
+    torch.manual_seed(0)
+    small = {"frames": 9, "dim": 16, "depth": 2, "heads": 2}
+    known = lifters.option_names(name)
+    network = lifters.create(name, **{k: v for k, v in small.items() if k in known}).eval()
+    expects = LifterInput("centred", 12.5)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    inside = [set(vars(module)) for module in network.modules()]
+
+    def one(points, **more):
+        return refine(network, expects, points, TIMES[: len(points)], PICTURE,
+                      options=Options(steps=2), **more).joints  # fmt: skip
+
+    first = one(keypoints[:11])
+    one(keypoints[11:40] + 100)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        one(keypoints[:20], report=stop)
+    np.testing.assert_array_equal(one(keypoints[:11]), first)
+    assert all(p.requires_grad and p.grad is None for p in network.parameters())
+    assert [set(vars(module)) for module in network.modules()] == inside
+    for key, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[key], rtol=0, atol=0)
+
+
 def test_nobody_seen_changes_nothing_much(lifter, keypoints):
     """Gaps have no confidence: only the bones speak there."""
     confidence = np.ones((len(TIMES), 17))
