@@ -6,7 +6,7 @@ without: motions, which `data.lifting.Sampler` shows to random cameras.
 """
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,18 @@ class LiftingSequence:
 
     def __len__(self) -> int:
         return len(self.joints)
+
+    def valid_parts(self) -> list["LiftingSequence"]:
+        """Its runs of frames that count: what lies between may be wrong, and isn't to be learned."""
+        if self.valid is None or self.valid.all():
+            return [self]
+        steps = np.diff(np.concatenate([[0], np.asarray(self.valid, np.int8), [0]]))
+        return [
+            replace(
+                self, keypoints=self.keypoints[first:end], joints=self.joints[first:end], valid=None
+            )
+            for first, end in zip(*(np.flatnonzero(steps == sign) for sign in (1, -1)), strict=True)
+        ]
 
 
 @dataclass

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from regressor.data.sequences import LiftingSequence, LiftingSet
+from regressor.errors import PosecastError
 from regressor.training.lifters.data import SetWindows, Shape, prepare, window_table
 from tests.lifters.published import golden
 
@@ -52,6 +53,21 @@ def test_each_epoch_shows_every_window_once():
         assert one == pytest.approx(other, abs=1e-4)
     first, second = (windows._order(epoch).tolist() for epoch in (0, 1))
     assert first != second
+
+
+def test_frames_that_do_not_count_are_in_no_window():
+    broken, whole = sequence(12), sequence(5, 1)
+    broken.valid = np.array([1, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 1], bool)
+    broken.joints[~broken.valid] = np.nan
+    assert [len(part) for part in broken.valid_parts()] == [3, 4, 2]
+    assert whole.valid_parts() == [whole]
+    windows = SetWindows(LiftingSet("tiny", [broken, whole]), Shape(9, 2), "frames")
+    assert len(windows) == 3 + 4 + 2 + 5
+    batch = windows.take(range(len(windows)))
+    assert all(torch.isfinite(values).all() for values in batch.values())
+    broken.valid[:] = False
+    with pytest.raises(PosecastError, match="No frame of tiny counts"):
+        SetWindows(LiftingSet("tiny", [broken]), Shape(9, 2), "frames")
 
 
 def test_a_mirrored_window_is_the_plain_one_in_the_mirror():

@@ -61,17 +61,23 @@ class SeenMotions(Dataset):
 
 
 class SetWindows(Dataset):
-    """The windows of a data set, each epoch in another order; mirrored ones beside the plain."""
+    """The windows of a data set, each epoch in another order; mirrored ones beside the plain.
+
+    Frames that don't count (3DPW's where the camera fails) are in none.
+    """
 
     def __init__(
         self, data: LiftingSet, shape: Shape, windows: Windows, flip: bool = False, seed: int = 0
     ):
-        parts = [prepare(sequence, data.root, shape.channels) for sequence in data.sequences]
+        sequences = [part for sequence in data.sequences for part in sequence.valid_parts()]
+        if not sequences:
+            raise PosecastError(f"No frame of {data.name} counts: give another data set.")
+        parts = [prepare(sequence, data.root, shape.channels) for sequence in sequences]
         self.chunks = Chunks(
             [inputs for inputs, _ in parts], [joints for _, joints in parts], shape.frames, 1,
             skeleton=data.skeleton, keypoint_skeleton=data.keypoint_skeleton,
         )  # fmt: skip
-        lengths = [len(sequence) for sequence in data.sequences]
+        lengths = [len(sequence) for sequence in sequences]
         self.table = window_table(lengths, shape.frames, windows, flip)
         self.seed = seed
 
