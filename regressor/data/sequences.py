@@ -42,7 +42,7 @@ class LiftingSequence:
         return len(self.joints)
 
     def valid_parts(self) -> list["LiftingSequence"]:
-        """Its runs of frames that count: what lies between may be wrong, and isn't to be learned."""
+        """Its runs of frames that count: what lies between may be wrong."""
         if self.valid is None or self.valid.all():
             return [self]
         steps = np.diff(np.concatenate([[0], np.asarray(self.valid, np.int8), [0]]))
