@@ -4,6 +4,8 @@ python -m regressor.evaluate 3dpw 3DPW --smpl SMPL --checkpoint model_checkpoint
 
 python -m regressor.evaluate 3dpw 3DPW --smpl SMPL --motions estimates
 
+python -m regressor.evaluate joints SETS --set h36m-p2 --smpl SMPL --checkpoint weights.pt
+
 python -m regressor.evaluate people --checkpoint weights.safetensors --poses poses.npz
 
 python -m regressor.evaluate lifter --checkpoint A.safetensors B.safetensors --data cmu_motion.npz
@@ -19,7 +21,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from regressor import command
-from regressor.evaluation.options import LifterEvaluation, PeopleEvaluation, ThreeDpwEvaluation
+from regressor.evaluation.options import (
+    JointsEvaluation,
+    LifterEvaluation,
+    PeopleEvaluation,
+    ThreeDpwEvaluation,
+)
 from regressor.progress import Progress
 
 if TYPE_CHECKING:
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
 
 Evaluation = (
     Annotated[ThreeDpwEvaluation, tyro.conf.subcommand("3dpw")]
+    | Annotated[JointsEvaluation, tyro.conf.subcommand("joints")]
     | Annotated[PeopleEvaluation, tyro.conf.subcommand("people")]
     | Annotated[LifterEvaluation, tyro.conf.subcommand("lifter")]
 )

@@ -51,6 +51,33 @@ class ThreeDpwEvaluation(command.Reporting):
 
 
 @dataclass(kw_only=True)
+class JointsEvaluation(command.Reporting):
+    """Scores on Human3.6M or MPI-INF-3DHP, whose truth is joints, by SPIN's files of them."""
+
+    root: Annotated[Path, tyro.conf.Positional]
+    """The folder of the data sets, with dataset_extras and dataset_folders."""
+    set: Literal["h36m-p1", "h36m-p2", "mpi-inf-3dhp"] = "h36m-p2"
+    """Human3.6M from all four cameras (h36m_valid_protocol1.npz) or from the front one
+    (h36m_valid_protocol2.npz), or MPI-INF-3DHP's test set (mpi_inf_3dhp_valid.npz)."""
+    checkpoint: Path | None = None
+    """Weights of an image network, ours or its authors'; what is shipped, if not given."""
+    method: Method = "dsr"  # pyright: ignore[reportInvalidTypeForm]
+    """The network of --checkpoint; an authors' file is fed with crops as they cut them."""
+    smpl: Path | None = None
+    """The folder of your SMPL files and SPIN's J_regressor_h36m.npy, for a network that knows
+    SMPL's shapes."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("evaluation")
+    """The folder to write to."""
+    device: str = "auto"
+    """Where the network runs: auto, cpu, cuda."""
+    workers: int = 0
+    """Processes that read pictures."""
+
+    def reads(self) -> Sequence[Path | None]:
+        return [self.checkpoint]
+
+
+@dataclass(kw_only=True)
 class PeopleEvaluation(command.Reporting):
     """Scores of an image network on synthetic people whom it has not seen."""
 

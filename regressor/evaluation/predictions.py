@@ -1,9 +1,9 @@
-"""What is judged: bodies for the frames of 3DPW's people, here by a network over their boxes."""
+"""What is judged: bodies of people in pictures, here by a network over their boxes."""
 
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from regressor.errors import PosecastError
 from regressor.evaluation.bodies import Bodies
 from regressor.images.crops import SIZE, to_input, warp
 from regressor.images.hmr import answer
+from regressor.images.perspose import PersPose
 from regressor.images.predict import (
     DEFAULT_BODY,
     ImageNetwork,
@@ -24,7 +25,9 @@ from regressor.images.predict import (
     square_boxes,
     turned_back,
 )
+from regressor.images.towards import betas_of, bodies_of
 from regressor.progress import Progress
+from regressor.smpl.body import Body
 from rendering.perspective import Crop
 
 BATCH = 32
@@ -98,6 +101,62 @@ class Cuts:
         return {"image": to_input(warp(image, self.matrices[number].numpy(), self.pixels))}
 
 
+@dataclass
+class Boxed:
+    """N people in pictures below `root`: whom to look at, and the cameras that took them.
+
+    names (N,) of the pictures; centre (N, 2) px and scale (N,), the side / 200 px, of the boxes;
+    cameras (N, 3, 3) px.
+    """
+
+    root: Path
+    names: np.ndarray
+    centre: np.ndarray
+    scale: np.ndarray
+    cameras: np.ndarray
+
+
+class Found(NamedTuple):
+    """Of the people whose pictures could be read, `read` (N,): rotations (M, 24, 3, 3), betas
+    (M, 10), SMPL's translation (M, 3) m, in the true camera's axes."""
+
+    rotations: Tensor
+    betas: Tensor
+    trans: Tensor
+    read: Tensor
+
+
+def find_bodies(
+    network: ImageNetwork, people: Boxed, body: Body, workers: int, progress: Progress, tally: Tally
+) -> Found:
+    """What an image network says of people; tally counts pictures that can't be read.
+
+    body: whose bones turn where a camera turns, and PersPose's joints are told of. PersPose is
+    given the boxes that others are; the authors' tables are of boxes about the true vertices.
+    """
+    turning = isinstance(network.network, PersPose)
+    pixels = int(network.network.pixels) if turning else SIZE  # pyright: ignore[reportArgumentType]
+    boxes = square_boxes(people.centre, 200 * people.scale)
+    crops = cameras_of(network.network, boxes, people.cameras, pixels)
+    if turning or getattr(network.network, "by_camera", False):
+        images = Cuts(people.root, people.names, crops.matrix, pixels)
+    else:
+        count = len(people.names)
+        places = (people.root, people.names, people.centre, people.scale)
+        images = LabelledImages(Records("people", *places, **no_labels(count)), network.convention)
+    output, read = look(network, Crops(images, tally), workers, crops.intrinsics, progress)
+    crops = Crop(*(part[read] for part in crops))
+    if turning:
+        betas = betas_of(output, body.joints_at_rest)
+        rest = body.joints_at_rest(betas)
+        rotations, pelvis = bodies_of(output, rest, crops.rotation)
+    else:
+        betas, rest = output.betas, body.joints_at_rest(output.betas)
+        output, pelvis = turned_back(output, crops, rest)
+        rotations = output.rotmat
+    return Found(rotations, betas, pelvis - rest[:, 0], read)
+
+
 def by_network(
     network: ImageNetwork,
     people: list[Person],
@@ -107,39 +166,23 @@ def by_network(
     progress: Progress,
     tally: Tally,
 ) -> list[Prediction | None]:
-    """The network's prediction for each person; tally counts pictures that can't be read.
-
-    bodies: whose bones turn where a camera turns.
-    """
+    """The network's prediction for each of 3DPW's people; the rest as `find_bodies`."""
     arrays, chosen = extract(people), places(people)
-    boxes, cameras = seen_by(people, arrays, chosen)
-    crops = cameras_of(network.network, boxes, cameras)
-    if getattr(network.network, "by_camera", False):
-        images = Cuts(root, arrays["imgname"], crops.matrix, SIZE)
-    else:
-        records = Records(
-            name="3dpw",
-            root=root,
-            imgname=arrays["imgname"],
-            center=arrays["center"],
-            scale=arrays["scale"],
-            **no_labels(len(chosen)),
-        )
-        images = LabelledImages(records, network.convention)
-    output, read = look(network, Crops(images, tally), workers, crops.intrinsics, progress)
-    body = bodies.get("neutral", default=network.body == DEFAULT_BODY)
-    rest = body.joints_at_rest(output.betas)
-    output, pelvis = turned_back(output, Crop(*(part[read] for part in crops)), rest)
-    found = output.rotmat, output.betas, pelvis - rest[:, 0]
-    return by_person(network, people, chosen[read.numpy()], *found)
-
-
-def seen_by(
-    people: list[Person], arrays: dict[str, np.ndarray], chosen: np.ndarray
-) -> tuple[Tensor, np.ndarray]:
-    """Boxes (M, 4) of what was extracted, and the cameras (M, 3, 3), px."""
     cameras = np.array([people[i].intrinsics for i, _ in chosen], np.float64).reshape(-1, 3, 3)
-    return square_boxes(arrays["center"], 200 * arrays["scale"]), cameras
+    boxed = Boxed(root, arrays["imgname"], arrays["center"], arrays["scale"], cameras)
+    body = bodies.get("neutral", default=network.body == DEFAULT_BODY)
+    seen = find_bodies(network, boxed, body, workers, progress, tally)
+    chosen = chosen[seen.read.numpy()]
+    family = "default" if network.body == DEFAULT_BODY else "smpl"
+    turns, shapes, moves = (part.double().numpy() for part in seen[:3])
+    found: list[Prediction | None] = []
+    for number, person in enumerate(people):
+        mine = chosen[:, 0] == number
+        one = Prediction(
+            chosen[mine, 1], turns[mine], shapes[mine], moves[mine], person.intrinsics, family
+        )
+        found.append(one if mine.any() else None)
+    return found
 
 
 @torch.inference_mode()
@@ -161,29 +204,8 @@ def look(
             outputs.append(type(output)(*(part.cpu() for part in output)))
         progress.update("predict", start + len(read), len(intrinsics))
     if not outputs:
-        raise PosecastError("None of the set's pictures can be read: is imageFiles complete?")
+        raise PosecastError("None of the set's pictures can be read: is its folder complete?")
     return type(outputs[0])(*map(torch.cat, zip(*outputs, strict=True))), torch.cat(reads)
-
-
-def by_person(
-    network: ImageNetwork,
-    people: list[Person],
-    chosen: np.ndarray,
-    rotations: Tensor,
-    betas: Tensor,
-    trans: Tensor,
-) -> list[Prediction | None]:
-    """Bodies of chosen (M, 2) people and frames, by person."""
-    family = "default" if network.body == DEFAULT_BODY else "smpl"
-    turns, shapes, moves = (part.double().numpy() for part in (rotations, betas, trans))
-    found: list[Prediction | None] = []
-    for number, person in enumerate(people):
-        mine = chosen[:, 0] == number
-        one = Prediction(
-            chosen[mine, 1], turns[mine], shapes[mine], moves[mine], person.intrinsics, family
-        )
-        found.append(one if mine.any() else None)
-    return found
 
 
 def each(

@@ -12,16 +12,20 @@ from regressor.data.threedpw import load_split
 from regressor.errors import PosecastError
 from regressor.evaluation import report
 from regressor.evaluation.bodies import REGRESSOR, Bodies
+from regressor.evaluation.joints import evaluate_joints
 from regressor.evaluation.lifters.command import evaluate_lifters
 from regressor.evaluation.motions import by_motions
-from regressor.evaluation.options import LifterEvaluation, PeopleEvaluation, ThreeDpwEvaluation
+from regressor.evaluation.options import (
+    JointsEvaluation,
+    LifterEvaluation,
+    PeopleEvaluation,
+    ThreeDpwEvaluation,
+)
 from regressor.evaluation.people import evaluate_people
 from regressor.evaluation.pictures import draw_worst
 from regressor.evaluation.predictions import Prediction, by_network
 from regressor.evaluation.scores import Scores
 from regressor.evaluation.threedpw import LARGEST_GAP_MM, Judged, judge
-from regressor.evaluation.towards import by_turning
-from regressor.images.perspose import PersPose
 from regressor.images.predict import load_network
 from regressor.progress import Progress
 
@@ -45,9 +49,8 @@ def _(options: ThreeDpwEvaluation, progress: Progress) -> tuple[str, list[Path]]
     else:
         network = load_network(options.method, options.checkpoint, options.device, "--checkpoint")
         source = f"{options.method}, {options.checkpoint or 'shipped weights'}"
-        predict = by_turning if isinstance(network.network, PersPose) else by_network
         how = (bodies, options.root, options.workers, progress, tally)
-        predictions = predict(network, people, *how)
+        predictions = by_network(network, people, *how)
     _same_family(predictions, bodies)
     judged = judge(people, predictions, bodies, options.truth, progress)
     if not len(judged.scores):
@@ -165,6 +168,11 @@ def _write(options: ThreeDpwEvaluation, scores: Scores, protocol: dict[str, Any]
 @evaluate.register
 def _(options: PeopleEvaluation, progress: Progress) -> tuple[str, list[Path]]:
     return evaluate_people(options, progress)
+
+
+@evaluate.register
+def _(options: JointsEvaluation, progress: Progress) -> tuple[str, list[Path]]:
+    return evaluate_joints(options, progress)
 
 
 @evaluate.register

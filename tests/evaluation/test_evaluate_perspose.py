@@ -7,10 +7,11 @@ from regressor import checkpoints, images
 from regressor.data.tally import Tally
 from regressor.data.threedpw import load_split
 from regressor.errors import PosecastError
-from regressor.evaluation import predictions, towards
+from regressor.evaluation import predictions
 from regressor.evaluation.bodies import Bodies
 from regressor.evaluation.options import PeopleEvaluation
 from regressor.evaluation.people import evaluate_people
+from regressor.images.hmr import HMR
 from regressor.images.perspose import PersPose
 from regressor.images.predict import ImageNetwork
 from regressor.progress import Progress
@@ -19,18 +20,14 @@ from tests.data import threedpw_files
 from tests.images import perfect
 
 
-class Knowing(PersPose):
-    """Gives the truth of each crop in turn, in the camera that was turned to it."""
+class Truth:
+    """The true people of crops in turn, and the cameras that were turned to them."""
 
     def __init__(self, truth, body):
-        super().__init__("w8", pixels=64)
         self.rotations, self.betas, self.body, self.given = *truth, body, 0
         self.turns = torch.zeros(0)
 
-    def forward(self, images, intrinsics, encoded=None, mirrored=None):
-        return perfect.perspose(*self.truth(len(images)))
-
-    def truth(self, count):
+    def next(self, count):
         mine = slice(self.given, self.given + count)
         self.given += count
         turn = self.turns[mine]
@@ -38,38 +35,45 @@ class Knowing(PersPose):
         return self.body, self.rotations[mine], self.betas[mine], ahead, turn
 
 
-class KnowingHmr(Knowing):
-    """The same as HMR's network says it."""
+class KnowingPersPose(PersPose):
+    def __init__(self, truth):
+        super().__init__("w8", pixels=64)
+        self.truth = truth
 
-    by_camera = True
-
-    def forward(self, images, intrinsics, known=None):
-        return perfect.hmr(*self.truth(len(images)), intrinsics)
+    def forward(self, images, intrinsics, encoded=None, mirrored=None):
+        return perfect.perspose(*self.truth.next(len(images)))
 
 
-@pytest.mark.parametrize(
-    ("module", "predict", "kind"),
-    [(towards, "by_turning", Knowing), (predictions, "by_network", KnowingHmr)],
-)
-def test_a_perfect_network_has_the_true_rotations(tmp_path, monkeypatch, module, predict, kind):
+class KnowingHmr(HMR):
+    def __init__(self, truth):
+        super().__init__(18, hidden=16, encoding=True, rotation=True)
+        self.truth = truth
+
+    def forward(self, images, intrinsics=None, known=None):
+        assert intrinsics is not None
+        return perfect.hmr(*self.truth.next(len(images)), intrinsics=intrinsics)
+
+
+@pytest.mark.parametrize("kind", [KnowingPersPose, KnowingHmr])
+def test_a_perfect_network_has_the_true_rotations(tmp_path, monkeypatch, kind):
     threedpw_files.write(tmp_path, "walk_00", threedpw_files.sequence(4))
     people, body = load_split(tmp_path), load_body()
     rotations = torch.cat([torch.as_tensor(p.rotations()[p.used]).float() for p in people])
     betas = [torch.as_tensor(p.betas).float().expand(int(p.used.sum()), 10) for p in people]
-    network = kind((rotations, (torch.cat(betas) * 10).round() / 10), body)
-    cropped = module.cameras_of
+    truth = Truth((rotations, (torch.cat(betas) * 10).round() / 10), body)
+    cropped = predictions.cameras_of
 
     def remember(*given):
         crops = cropped(*given)
-        network.turns = crops.rotation
+        truth.turns = crops.rotation
         return crops
 
-    monkeypatch.setattr(module, "cameras_of", remember)
-    tally, found = Tally("unreadable"), ImageNetwork(network, "dsr", "default")
+    monkeypatch.setattr(predictions, "cameras_of", remember)
+    tally, found = Tally("unreadable"), ImageNetwork(kind(truth), "dsr", "default")
     how = (people, Bodies(), tmp_path, 0, Progress("none"), tally)
-    some = getattr(module, predict)(found, *how)
-    assert tally["unreadable"] == 0 and network.given == len(rotations)
-    turns = network.turns.float()
+    some = predictions.by_network(found, *how)
+    assert tally["unreadable"] == 0 and truth.given == len(rotations)
+    turns = truth.turns.float()
     assert (turns[:, 2, 2] < 0.9999).any()  # somebody stands aside
     first = 0
     for person, one in zip(people, some, strict=True):
