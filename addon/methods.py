@@ -35,6 +35,13 @@ class Methods:
         """name, label and description of each of "methods" or "refinements"."""
         return self.listed[kind]
 
+    def refines(self, refinement: str, method: str) -> bool:
+        """Whether there is such a refinement, and for this method."""
+        return any(
+            item["name"] == refinement and method in (item["methods"] or method).split()
+            for item in self.names("refinements")
+        )
+
     def query(self, python: Path, weights: str = "") -> bool:
         """Asks the Python for its list, unless it is known; says whether an answer is to come."""
         if self._query is not None:
@@ -90,7 +97,9 @@ def _checked(listed: dict) -> dict:
             kind: [{k: str(item[k]) for k in ("name", "label", "description")} for item in items]
             for kind, items in ((kind, listed[kind]) for kind in ("methods", "refinements"))
         }
-    except (KeyError, TypeError) as error:
+        for item, told in zip(checked["refinements"], listed["refinements"], strict=True):
+            item["methods"] = str(told.get("methods", ""))
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"no list of methods: {error}") from None
     if not checked["methods"]:
         raise ValueError("no methods")

@@ -61,9 +61,12 @@ def methods(weights: Path | None = None) -> list[dict[str, str]]:
 
 
 def refinements() -> list[dict[str, str]]:
-    """name, label and description of what may be asked for besides smoothing and contacts."""
+    """name, label and description of what may be asked for besides smoothing and contacts, and for
+    which methods.
+    """
+    fitting = " ".join(lifters.names())
     return [
-        {"name": name, "label": label, "description": description}
+        {"name": name, "label": label, "description": description, "methods": fitting}
         for name, (label, description) in refine.REFINEMENTS.items()
     ]
 

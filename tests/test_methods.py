@@ -21,6 +21,8 @@ def test_the_command_prints_what_runs_with_the_shipped_weights():
     assert told["methods"][0]["label"] == "KTPFormer"
     assert "Transformer" in told["methods"][0]["description"]
     assert [refinement["name"] for refinement in told["refinements"]] == ["uao"]
+    fitting = told["refinements"][0]["methods"].split()
+    assert "ktpformer" in fitting and "dsr" not in fitting
 
 
 def test_a_new_lifter_appears_with_its_weights(tmp_path, monkeypatch):

@@ -67,7 +67,7 @@ def begin(context: Context) -> str | None:
     seen = video_info.look(path)
     point = seen.point(settings.person_number) if seen else None
     options, files = request.options_of(settings, prefs, fps, point)
-    if settings.uao and choices.refinement_is_there("uao"):
+    if settings.uao and choices.known_methods().refines("uao", settings.method):
         options["refine"] = "uao"
     python = environment.find_python(prefs.python)
     root = environment.user_folder() / "cache"

@@ -112,7 +112,9 @@ class POSECAST_PT_refinement(Settings, Panel):
         layout.prop(settings, "smooth")
         layout.prop(settings, "contacts")
         if choices.refinement_is_there("uao"):
-            layout.prop(settings, "uao")
+            row = layout.row()
+            row.enabled = choices.known_methods().refines("uao", settings.method)
+            row.prop(settings, "uao")
 
 
 class POSECAST_PT_body(Settings, Panel):

@@ -11,8 +11,8 @@ from tests.addon.test_estimator import fake_python, gone, wait_for
 bpy = pytest.importorskip("bpy", reason="Blender's Python module is not installed")
 
 import addon  # noqa: E402
-from addon import environment, estimator, job, video_info  # noqa: E402
-from addon.estimator import Estimator  # noqa: E402
+from addon import choices, environment, estimator, job, video_info  # noqa: E402
+from addon.estimator import Estimator, EstimatorError  # noqa: E402
 
 FRAMES = 5
 
@@ -67,6 +67,28 @@ def test_the_same_again_is_there_at_once(settings, monkeypatch):
     assert "Blender can't read the video" in shown().message, "it is no film"
     settings.smooth = 0.1
     assert "No person was found" in refused(bpy.ops.posecast.estimate)
+
+
+def test_the_box_of_uao_asks_for_it_where_the_method_is_a_lifter(settings, monkeypatch):
+    """It is part of what an earlier result is known by, too."""
+    words = {"label": "", "description": ""}
+    listed = {
+        "methods": [{"name": name, **words} for name in ("ktpformer", "plain")],
+        "refinements": [{"name": "uao", "methods": "ktpformer mixste", **words}],
+    }
+    monkeypatch.setattr(choices.known_methods(), "listed", listed)
+    asked = []
+
+    def note(python, video, output, options, folder):
+        asked.append(options)
+        raise EstimatorError("as far as this goes")
+
+    monkeypatch.setattr(Estimator, "estimate", note)
+    for uao, method in ((False, "ktpformer"), (True, "ktpformer"), (True, "plain")):
+        settings.uao, settings.method = uao, method
+        assert "as far as this goes" in refused(bpy.ops.posecast.estimate)
+    assert ["refine" in options for options in asked] == [False, True, False]
+    assert asked[1]["refine"] == "uao"
 
 
 def test_a_damaged_result_is_made_anew(settings, tmp_path):
