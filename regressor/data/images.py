@@ -118,7 +118,7 @@ def read_image(file: Path) -> np.ndarray:
 
     try:
         with Image.open(file) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+            return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
     except FileNotFoundError as error:
         raise SampleError(f"{file} can't be read: there is no such picture.") from error
     except Exception as error:  # a broken picture can fail in any way

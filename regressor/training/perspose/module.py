@@ -1,10 +1,14 @@
 """PersPose in training, as Lightning runs it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from regressor.images.perspose import PersPoseOutput
-from regressor.images.perspose_losses import perspose_losses
+from regressor.images.perspose import CELL, FLIP, PersPoseOutput
+from regressor.images.perspose_losses import Target, masked_mean, perspose_losses, target_of
 from regressor.metrics import similarity_aligned
 from regressor.training.learning import Learning
 from regressor.training.perspose.options import Recipe
@@ -32,11 +36,17 @@ class Perspective(Learning):
         return super().rate()
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        output = look(self.network, batch)
+        mirrored = bool(torch.rand(()) < 0.5)
+        with heat_maps(self.network) as scores:
+            output = look(self.network, batch, mirrored)
         with torch.autocast(self.device.type, enabled=False):  # pixels and metres want all digits
             output = PersPoseOutput(*(part.float() for part in output))
             labelled, size = self.labels(batch), batch["image"].shape[-1]
             terms = perspose_losses(output, labelled, self.recipe.weights, size)
+            if self.recipe.heat:
+                target = target_of(labelled, size)
+                terms["heat"] = heat_loss(scores[0], target, size, mirrored)
+                terms["total"] = terms["total"] + self.recipe.heat * terms["heat"]
         self.skipped += batch["skipped"].sum()
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         self.log("train/skipped", self.skipped.float())
@@ -59,10 +69,49 @@ class Perspective(Learning):
         return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, fused=True)
 
 
-def look(network: nn.Module, batch: dict[str, Tensor]) -> PersPoseOutput:
-    """What the network says of a batch of samples."""
+def look(
+    network: nn.Module, batch: dict[str, Tensor], mirrored: bool | None = None
+) -> PersPoseOutput:
+    """What the network says of a batch of samples; mirrored as `PersPose.forward` has it."""
     images = batch["image"].contiguous(memory_format=torch.channels_last)
-    return network(images, batch["intrinsics"], batch["encoded"])
+    return network(images, batch["intrinsics"], batch["encoded"], mirrored)
+
+
+@contextmanager
+def heat_maps(network: nn.Module) -> Iterator[list[Any]]:
+    """A list of the scores (B, 25, h, w) that the network gives meanwhile, before the soft-max."""
+    found: list[Any] = []
+    layer = network.get_submodule("hm_layer")
+    hook = layer.register_forward_hook(lambda _layer, _given, scores: found.append(scores))
+    try:
+        yield found
+    finally:
+        hook.remove()
+
+
+def heat_loss(scores: Tensor, target: Target, size: int, mirrored: bool) -> Tensor:
+    """Cross-entropy of the heat maps (B, 25, h, w) with the cells about each joint, a number.
+
+    A joint belongs to the four cells whose middles are next to it, by how near they are. mirrored:
+    the maps are those of mirrored crops.
+    """
+    height, width = scores.shape[-2:]
+    uv, inside = target.uv, target.inside
+    if mirrored:
+        uv = torch.stack([size - uv[:, FLIP, 0], uv[:, FLIP, 1]], dim=-1)
+        inside = inside[:, FLIP]
+    inside = inside[..., None] > 0
+    place = torch.where(inside, uv, 0.0) / CELL - 0.5
+    column, row = place.floor().unbind(-1)
+    right, down = (place - place.floor()).unbind(-1)
+    chances = scores.float().flatten(2).log_softmax(dim=2)
+    found = torch.zeros_like(right)
+    for x, across in ((column, 1 - right), (column + 1, right)):
+        for y, along in ((row, 1 - down), (row + 1, down)):
+            cell = y.clamp(0, height - 1) * width + x.clamp(0, width - 1)
+            chance = chances.gather(2, cell.long()[..., None])[..., 0]
+            found = found - across * along * chance
+    return masked_mean(found, inside[..., 0].float())
 
 
 def published_rate(done: float, peak: float, drop_every: int) -> float:
