@@ -9,16 +9,11 @@ from scripts import benchmark_perspose as benchmark
 
 
 def test_each_way_is_a_row(tmp_path, capsys):
-    options = benchmark.Options(
-        ("w8", "resnet18"), (1, 2), pixels=32, seconds=0, device="cpu", output=tmp_path / "f.json"
-    )
-    benchmark.run(options)
-    rows = json.loads(options.output.read_text())["rows"]
-    assert [(r["backbone"], r["batch"], r["mirrored"]) for r in rows] == [
-        (name, batch, mirrored)
-        for name in ("w8", "resnet18")
-        for batch in (1, 2)
-        for mirrored in (False, True)
+    file = tmp_path / "f.json"
+    benchmark.run(benchmark.Options(("w8",), (1, 2), 32, seconds=0, device="cpu", output=file))
+    rows = json.loads(file.read_text())["rows"]
+    assert [(row["backbone"], row["batch"], row["mirrored"]) for row in rows] == [
+        ("w8", batch, mirrored) for batch in (1, 2) for mirrored in (False, True)
     ]
     assert all(row["fps"] > 0 for row in rows)
     assert len(capsys.readouterr().out.splitlines()) == 2 + len(rows)
