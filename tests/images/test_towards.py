@@ -14,7 +14,7 @@ from regressor.progress import Progress
 from regressor.smpl import load_body
 from regressor.smpl.body import chain
 from regressor.video import open_video
-from rendering.perspective import turned_crop
+from rendering.perspective import plain_crop, turned_crop
 from tests import videos
 from tests.images import perfect
 
@@ -75,8 +75,8 @@ def test_a_perfect_network_gives_the_true_bodies_anywhere_in_a_wide_picture(body
 class Knowing(PersPose):
     """Says what it is told, for each crop in turn, and keeps what it saw."""
 
-    def __init__(self, output: PersPoseOutput):
-        super().__init__("w8", pixels=64)
+    def __init__(self, output: PersPoseOutput, rotation: bool = True):
+        super().__init__("w8", pixels=64, rotation=rotation)
         self.output, self.given = output, 0
         self.pictures: list[torch.Tensor] = []
         self.cameras: list[torch.Tensor] = []
@@ -115,15 +115,19 @@ def seen(people, camera, tmp_path):
     return open_video(file), track
 
 
-def test_a_track_is_followed_by_turning_the_camera(body, people, camera, seen, monkeypatch):
+@pytest.mark.parametrize("rotation", [True, False])
+def test_a_track_is_followed_by_turning_the_camera_or_without(
+    body, people, camera, seen, monkeypatch, rotation
+):
     monkeypatch.setattr(predict, "BATCH", 2)
     monkeypatch.setattr(predict, "STEADY_S", 0.0)
     video, track = seen
     centre, side = predict.boxes_of(track, FPS)
     monkeypatch.setattr(towards, "boxes_of", lambda *_: (centre, side))
     intrinsics = torch.as_tensor(camera.intrinsics).expand(3, 3, 3)
-    crops = turned_crop(predict.square_boxes(centre, side), intrinsics, 64)
-    network = Knowing(_output(body, people, crops.rotation))
+    cut = turned_crop if rotation else plain_crop
+    crops = cut(predict.square_boxes(centre, side), intrinsics, 64)
+    network = Knowing(_output(body, people, crops.rotation), rotation)
     found = predict.fit_by_network(
         track,
         Detections([track], 3, FPS, track.times, WIDTH, HEIGHT, [], False, np.zeros((3, 2))),
