@@ -90,8 +90,8 @@ class POSECAST_PG_settings(PropertyGroup):
         name="Foot contacts", description="Keep standing feet where they stand", default=True
     )
     uao: BoolProperty(
-        name="Optimise to the video",
-        description="Refine the pose against the video by its uncertainty (UAO)",
+        name="Refine by UAO",
+        description="Move keypoints until the joints meet the video and bones keep their length",
     )
     use_fov: BoolProperty(
         name="Set the field of view",
