@@ -49,7 +49,7 @@ def test_every_arm_is_measured_once(options, monkeypatch, capsys):
         home, alone, uao = rows[:3]
         assert len({row["bones"]["mean"] for row in (home, alone, uao)}) == 3
     text = (options.output / "adaptation.md").read_text()
-    assert all(f"| {arm} | 1 |" in text for arm in script.ARMS) and text.count(" %)") == 24
+    assert all(f"| {arm} | 1 |" in text for arm in script.ARMS) and text.count(" %)") == 30
     assert text in capsys.readouterr().out
     check_trainings(options)
 
