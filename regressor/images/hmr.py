@@ -161,12 +161,15 @@ def answer(
 ) -> Any:
     """What an image network says of samples: of their `image`, and camera where it sees that.
 
-    ask: another method of the network than its forward.
+    Keypoints that are `given` go along where it takes them (`located`). ask: another method of the
+    network than its forward.
     """
-    ask = ask or network
+    seen, more = [batch["image"]], {}
     if getattr(network, "sees_camera", False):
-        return ask(batch["image"], batch["intrinsics"], batch.get("has_camera"))
-    return ask(batch["image"])
+        seen += [batch["intrinsics"], batch.get("has_camera")]
+    if getattr(network, "takes_keypoints", False):
+        more["given"] = batch.get("given")
+    return (ask or network)(*seen, **more)
 
 
 def _plain(name: str) -> str:

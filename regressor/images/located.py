@@ -6,6 +6,9 @@ body, and learns neither in the hours of a processor. Here places are the means 
 say of the body can be learned without any picture (`training.warm_up`). What the picture says
 beside (what is in front, clothes, shape) is added to it. No published system is like this one in
 all; it gives what HMR gives, and is trained by the same losses.
+
+Keypoints that a detector has found already can be given with the picture: left and right are what
+such a network learns last, and what detectors know.
 """
 
 from collections.abc import Mapping
@@ -25,9 +28,14 @@ from regressor.images.hmr import (
 )
 from regressor.images.joints import J24, LABELLED
 from regressor.images.pyramid import WIDTH, Pyramid
+from regressor.skeletons import COCO17
 from rendering.labels import LABELS
 
 JOINTS = len(J24)
+GIVEN = [[*J24].index(name) for name in COCO17]  # what every detector finds, in COCO's order
+# How they are given in training: to which share of samples, at most how far off (standard
+# deviation, in halves of the crop's side), and which share is left out.
+GIVEN_TO, JITTER, LEFT_OUT = 0.5, 0.05, 0.1
 SEEN = 16  # numbers that the picture gives at each joint
 SPREAD = 0.8  # of the maps that are wanted, standard deviation in cells
 # Of the terms below, beside a total that LossWeights weighs by 60.
@@ -101,7 +109,7 @@ class LocatedHMR(nn.Module):
         rotation: bool = False,
     ):
         super().__init__()
-        self.pixels, self.backbone = pixels, Pyramid(depth)
+        self.pixels, self.backbone, self.takes_keypoints = pixels, Pyramid(depth), True
         self.rotation, self.sees_camera, self.by_camera = rotation, encoding, encoding or rotation
         self.cam_layer = None
         if encoding:
@@ -111,19 +119,32 @@ class LocatedHMR(nn.Module):
         self.head = PlacesHead(self.backbone.features + SEEN * JOINTS, hidden, blocks)
 
     def forward(
-        self, images: Tensor, intrinsics: Tensor | None = None, known: Tensor | None = None
+        self,
+        images: Tensor,
+        intrinsics: Tensor | None = None,
+        known: Tensor | None = None,
+        given: Tensor | None = None,
     ) -> HmrOutput:
-        """intrinsics and known as `hmr.HMR.forward` takes them."""
-        return self.find(images, intrinsics, known)[0]
+        """As `find`."""
+        return self.find(images, intrinsics, known, given)[0]
 
     def find(
-        self, images: Tensor, intrinsics: Tensor | None = None, known: Tensor | None = None
+        self,
+        images: Tensor,
+        intrinsics: Tensor | None = None,
+        known: Tensor | None = None,
+        given: Tensor | None = None,
     ) -> tuple[HmrOutput, Found]:
-        """The estimate, and what was found on the way to it."""
-        backbone, given = self.backbone, images.shape[-1]
+        """The estimate, and what was found on the way to it.
+
+        intrinsics and known as `hmr.HMR.forward` takes them; given (B, 24, 3): keypoints in J24's
+        order, x and y in -1..1 of the crop, and 1 where they are sure: these stand in for what the
+        network finds, where the third number is above 0.
+        """
+        backbone, size = self.backbone, images.shape[-1]
         stem = backbone.stem(to_side(images, self.pixels))
         if self.cam_layer is not None:
-            stem = stem + self.cam_layer(rays_of(stem, given, intrinsics, known))
+            stem = stem + self.cam_layer(rays_of(stem, size, intrinsics, known))
         branches = backbone.branches(stem)
         # In half precision a soft-max over so many cells isn't exact to a pixel.
         maps, inside, labels = (
@@ -132,10 +153,16 @@ class LocatedHMR(nn.Module):
         share = maps.flatten(2).softmax(dim=2)
         places = expectation(share.view_as(maps))
         inside = (share * inside.flatten(2)).sum(dim=2)
-        seen = torch.einsum("bjn,bcn->bjc", share, self.seen(branches[0]).float().flatten(2))
+        at, sure, features = places, inside.sigmoid(), self.seen(branches[0]).float()
+        seen = torch.einsum("bjn,bcn->bjc", share, features.flatten(2))
+        if given is not None:
+            told = given[..., 2:] > 0
+            at = torch.where(told, given[..., :2], places)
+            sure = torch.where(told[..., 0], 1.0, sure)
+            there = F.grid_sample(features, at[:, :, None], align_corners=False)
+            seen = torch.where(told, there[..., 0].transpose(1, 2), seen)
         beside = torch.cat([backbone.whole(branches).float(), seen.flatten(1)], dim=1)
-        output = self.head(places, inside.sigmoid(), beside)
-        return output, Found(places, inside, maps, labels)
+        return self.head(at, sure, beside), Found(places, inside, maps, labels)
 
 
 def cells(count: int, like: Tensor) -> Tensor:
@@ -159,6 +186,17 @@ def wanted_maps(places: Tensor, height: int, width: int) -> tuple[Tensor, Tensor
     total = share.sum(dim=(2, 3), keepdim=True)
     most = total.flatten(1) > torch.pi * SPREAD**2  # half of what an endless map would hold
     return share / total.clamp(min=1e-6), most
+
+
+def given_of(keypoints: Tensor) -> Tensor:
+    """True keypoints (B, 49, 3) to what a detector might give (B, 24, 3), for some samples."""
+    truth = keypoints[:, LABELLED]
+    some, exact = torch.rand(2, len(truth), 1, 1, device=truth.device)
+    told = torch.zeros_like(truth[..., 2:])
+    told[:, GIVEN] = (torch.rand_like(told[:, GIVEN]) >= LEFT_OUT).to(told)
+    told = told * (truth[..., 2:] > 0) * (some < GIVEN_TO)
+    away = JITTER * exact * torch.randn_like(truth[..., :2])
+    return torch.cat([truth[..., :2] + away, told], dim=-1)
 
 
 def found_losses(found: Found, sample: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -16,13 +16,15 @@ import roma
 import torch
 from torch import Tensor, nn
 
-from regressor import checkpoints, images
+from regressor import checkpoints, images, skeletons
 from regressor.cameras import Camera
 from regressor.detection import Detections, Track
 from regressor.errors import FileFormatError, PosecastError
 from regressor.images.crops import SIZE, Convention, crop, to_input, warp
 from regressor.images.geometry import estimate_translation
 from regressor.images.hmr import HmrOutput, answer, read_mean_parameters
+from regressor.images.joints import J24
+from regressor.images.located import GIVEN
 from regressor.images.perspose import PersPose
 from regressor.lifting import device_of
 from regressor.progress import Progress
@@ -153,6 +155,20 @@ def cuts_of(
         yield warp(image, matrix, size)
 
 
+def given_by(track: Track, crops: Crop) -> Tensor:
+    """The track's keypoints (T, 24, 3) in crops of SIZE: x, y in -1..1, 1 where they are sure."""
+    names = skeletons.JOINTS[track.skeleton]
+    picked = [names.index(name) for name in skeletons.COCO17]
+    points = torch.as_tensor(track.keypoints[:, picked]).double()
+    points = torch.cat([points, torch.ones_like(points[..., :1])], dim=-1) @ crops.matrix.mT
+    places = 2 / SIZE * points[..., :2] / points[..., 2:] - 1
+    sure = torch.as_tensor(track.confidence[:, picked] > CONFIDENT)
+    sure &= (places.abs() < 1).all(dim=-1)
+    given = torch.zeros(len(track), len(J24), 3)
+    given[:, GIVEN] = torch.cat([places, sure[..., None]], dim=-1).float()
+    return given
+
+
 def frames_of(
     video: Video, span: tuple[float | None, float | None, float | None], track: Track
 ) -> Iterator[np.ndarray]:
@@ -180,9 +196,16 @@ def shape_over(track: Track, betas: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def predict(
-    network: nn.Module, crops: Iterator[np.ndarray], intrinsics: Tensor, progress: Progress
+    network: nn.Module,
+    crops: Iterator[np.ndarray],
+    intrinsics: Tensor,
+    progress: Progress,
+    given: Tensor | None = None,
 ) -> Any:
-    """What the network sees in crops (S, S, 3), 0 .. 255, of intrinsics (T, 3, 3); on the CPU."""
+    """What the network sees in crops (S, S, 3), 0 .. 255, of intrinsics (T, 3, 3); on the CPU.
+
+    given (T, 24, 3): keypoints, for a network that takes them.
+    """
     device, total = next(network.parameters()).device, len(intrinsics)
     found = []
     with closing(read_ahead(crops, AHEAD)) as ready:
@@ -193,6 +216,8 @@ def predict(
                 "image": inputs.contiguous(memory_format=torch.channels_last),
                 "intrinsics": intrinsics[done : done + len(some)].float().to(device),
             }
+            if given is not None:
+                batch["given"] = given[done : done + len(some)].to(device)
             output = answer(network, batch)
             found.append(type(output)(*(part.cpu() for part in output)))
             progress.update("lift", done + len(some), total)
@@ -246,7 +271,8 @@ def fit_by_network(
         pictures = cuts_of(video, span, track, crops, SIZE)
     else:
         pictures = crops_of(video, span, track, boxes, found.convention)
-    output = predict(network, pictures, crops.intrinsics, progress)
+    given = given_by(track, crops) if getattr(network, "takes_keypoints", False) else None
+    output = predict(network, pictures, crops.intrinsics, progress, given)
     knows = not neutral and found.knows(body)
     betas = shape_over(track, output.betas) if knows else torch.zeros(10)
     output, guess = turned_back(output, crops, body.joints_at_rest(betas)[None])

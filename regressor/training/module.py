@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from regressor.images.hmr import HmrOutput, answer
-from regressor.images.located import LocatedHMR, found_losses
+from regressor.images.joints import LABELLED
+from regressor.images.located import GIVEN, LocatedHMR, found_losses, given_of
 from regressor.training.learning import Learning
 from regressor.training.objective import Objective
 from regressor.training.options import DsrTraining, Recipe
@@ -34,7 +35,8 @@ class Regression(Learning):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         found = None
         if isinstance(self.network, LocatedHMR):
-            output, found = answer(self.network, batch, self.network.find)
+            told = {**batch, "given": given_of(batch["keypoints"])}
+            output, found = answer(self.network, told, self.network.find)
         else:
             output = answer(self.network, batch)
         with torch.autocast(self.device.type, enabled=False):  # sums over meshes need all digits
@@ -49,12 +51,17 @@ class Regression(Learning):
         return terms["total"]
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        output = answer(self.best, batch)
-        found = errors(self.objective.posed, output, batch)
-        self.log_dict(
-            {f"held_out/{name}_mm": found[name].mean() for name in NAMES},
-            batch_size=len(batch["image"]),
-        )
+        asked = {"": batch}
+        if isinstance(self.best, LocatedHMR):
+            known = torch.zeros_like(batch["keypoints"][:, LABELLED])
+            known[:, GIVEN] = batch["keypoints"][:, LABELLED][:, GIVEN]
+            asked["given_"] = {**batch, "given": known}
+        for kind, samples in asked.items():
+            found = errors(self.objective.posed, answer(self.best, samples), samples)
+            self.log_dict(
+                {f"held_out/{kind}{name}_mm": found[name].mean() for name in NAMES},
+                batch_size=len(batch["image"]),
+            )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         rate = self.pace.learning_rate

@@ -5,7 +5,14 @@ from pathlib import Path
 import torch
 
 from regressor.images.joints import LABELLED, Joints49
-from regressor.images.located import LocatedHMR, expectation, found_losses, wanted_maps
+from regressor.images.located import (
+    GIVEN,
+    LocatedHMR,
+    expectation,
+    found_losses,
+    given_of,
+    wanted_maps,
+)
 from regressor.smpl import load_body
 from regressor.training import data
 from regressor.training.objective import Objective, PosedBody
@@ -31,6 +38,24 @@ def test_it_gives_what_hmr_gives_from_any_size():
     assert found.maps.shape == (2, 24, 8, 8) and found.places.abs().max() <= 1
     turned = output.rotmat @ output.rotmat.transpose(-1, -2)
     torch.testing.assert_close(turned, torch.eye(3).expand_as(turned), atol=1e-5, rtol=0)
+
+
+def test_keypoints_that_are_given_stand_in_for_what_it_finds():
+    torch.manual_seed(0)
+    network, images = LocatedHMR(pixels=32).eval(), torch.randn(2, 3, 32, 32)
+    torch.nn.init.normal_(network.head.beside.weight, std=0.1)
+    nothing = torch.zeros(2, 24, 3)
+    moved = nothing.clone()
+    moved[1, 6] = torch.tensor([0.5, -0.5, 1.0])
+    with torch.no_grad():
+        plain, told, other = (network(images, given=g) for g in (None, nothing, moved))
+    assert torch.equal(plain.rotmat, told.rotmat)
+    assert torch.equal(plain.rotmat[0], other.rotmat[0])
+    assert not torch.allclose(plain.rotmat[1], other.rotmat[1])
+    given = given_of(torch.cat([torch.zeros(400, 49, 2), torch.ones(400, 49, 1)], dim=-1))
+    share = given[:, GIVEN, 2].mean()
+    assert 0.35 < share < 0.55 and given[..., 2].sum() == given[:, GIVEN, 2].sum()
+    assert 0 < given[..., :2].std() < 0.05
 
 
 def test_it_learns_where_the_joints_are():
