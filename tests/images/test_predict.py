@@ -1,16 +1,19 @@
 """From a Track to a body by an image network: crops, place in the picture, and refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import roma
 import torch
 
-from regressor import checkpoints, images
+from regressor import checkpoints, images, skeletons
 from regressor.cameras import Camera, intrinsics_from_fov
 from regressor.detection import Detections, Track
 from regressor.errors import FileFormatError, PosecastError
 from regressor.images import predict
 from regressor.images.hmr import HmrOutput
+from regressor.images.joints import J24
 from regressor.progress import Progress
 from regressor.smpl import load_body
 from regressor.smpl.body import chain
@@ -114,6 +117,31 @@ def test_a_perfect_network_gives_the_true_body_where_it_stands(
     torch.testing.assert_close(found.rotations, roma.rotmat_to_rotvec(rotations))
     torch.testing.assert_close(found.betas, betas, atol=0.02, rtol=0)
     torch.testing.assert_close(found.pelvis, pelvis, atol=0.01, rtol=0)
+
+
+def test_a_network_that_takes_keypoints_is_given_the_detectors(walk, video, camera, body):
+    (rotations, _, betas), track = walk
+    asked = []
+
+    class Taking(Knowing):
+        takes_keypoints = True
+
+        def forward(self, inputs, given):
+            asked.append(given)
+            return super().forward(inputs)
+
+    unsure = track.confidence.copy()
+    unsure[2, skeletons.MEDIAPIPE33.index("left_hip")] = 0.1
+    fitted(
+        walk, video, camera, body, replace(track, confidence=unsure),
+        network=Taking(rotations, betas),
+    )  # fmt: skip
+    given, wrist, hip = torch.cat(asked), J24.index("right_wrist"), J24.index("left_hip")
+    assert given[2, hip, 2] == 0 and given[..., 2].sum() == 17 * FRAMES - 1
+    centre, side = predict.boxes_of(track, FPS)
+    points = track.keypoints[:, skeletons.MEDIAPIPE33.index("right_wrist")]
+    places = (points - centre) / (side[:, None] / 2)
+    np.testing.assert_allclose(given[:, wrist, :2], places, atol=2e-3)
 
 
 def test_frames_without_keypoints_are_bridged(walk, video, camera, body):
