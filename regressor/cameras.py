@@ -18,7 +18,7 @@ class Camera:
 
     intrinsics: np.ndarray
     fov_deg: float
-    source: Literal["given", "metadata", "assumed"]
+    source: Literal["given", "metadata", "lines", "assumed"]
 
 
 def camera_of(fov_deg: float | None, video: "VideoInfo") -> Camera:
@@ -31,6 +31,16 @@ def camera_of(fov_deg: float | None, video: "VideoInfo") -> Camera:
     else:
         fov, source = assumed_fov(width, height), "assumed"
     return Camera(intrinsics_from_fov(fov, width, height), fov, source)
+
+
+def camera_by_lines(assumed: Camera, image: np.ndarray) -> Camera:
+    """The camera that lines in a picture (H, W, 3) uint8 tell of; the assumed one if none do."""
+    from regressor.straight_lines import fov_by_lines
+
+    fov = fov_by_lines(image)
+    if fov is None:
+        return assumed
+    return Camera(intrinsics_from_fov(fov, image.shape[1], image.shape[0]), fov, "lines")
 
 
 def intrinsics_from_fov(fov_deg: float, width: int, height: int) -> np.ndarray:

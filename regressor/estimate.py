@@ -6,6 +6,7 @@ if __name__ == "__main__":  # Ctrl-C is answered from here on, also while the re
     listener = Listener()
 
 import math
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,7 +15,7 @@ import tyro
 
 from regressor import command, images, methods
 from regressor.cache import Cache, key_of
-from regressor.cameras import Camera, camera_of
+from regressor.cameras import Camera, camera_by_lines, camera_of
 from regressor.errors import NoPersonError, PosecastError, VideoError
 from regressor.progress import Progress, Stages
 from regressor.refine import REFINEMENTS
@@ -58,6 +59,9 @@ class Options(command.Reporting):
     """Frames a second to look at; the video's own by default."""
     fov: float | None = None
     """Horizontal field of view of the camera in degrees; else from the file, else assumed."""
+    fov_by_lines: bool = False
+    """Rather than to assume it, guess it by the straight lines in the first picture (of a room, a
+    street), where these tell it clearly."""
     body: Path | None = None
     """An SMPL file of your own (.npz, .pkl); the default body otherwise."""
     gender: Literal["neutral", "male", "female"] = "neutral"
@@ -123,6 +127,10 @@ class Job:
         self.options, self.progress, self.stages = options, progress, stages
         self.video = open_source(options.video)
         self.camera = camera_of(options.fov, self.video.info)
+        if options.fov_by_lines and self.camera.source == "assumed":
+            with closing(self.video.frames(options.start, options.end, options.fps)) as frames:
+                first = next(frames, None)
+            self.camera = camera_by_lines(self.camera, first.image) if first else self.camera
         self.cache = Cache(options.cache, options.cache_mb) if options.cache else None
         self.remarks: list[str | None] = []
         tools = tools or Tools(options)

@@ -62,7 +62,7 @@ class Motion:
     camera_intrinsics: np.ndarray | None = None  # (3, 3) px
     camera_extrinsics: np.ndarray | None = None  # (T, 4, 4) world to camera, OpenCV's axes
     camera_moves: bool = False
-    fov_source: str = ""  # "given", "metadata" or "assumed"
+    fov_source: str = ""  # "given", "metadata", "lines" or "assumed"
     method: str = ""  # the lifter that made it
     body: str = "default"  # file name of the body
     video: str = ""  # file name of the video
