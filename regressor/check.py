@@ -49,7 +49,9 @@ def check() -> dict:
         device, label = find_device()
         findings.append(Finding("ok", f"It computes on {label}."))
         findings.append(answered("The body that comes with it can be read.", read_body))
-        findings.append(answered("The lifter's weights work.", lambda: lift(device)))
+        findings.append(
+            answered("The weights that come with it work.", lambda: try_networks(device))
+        )
     findings += [
         Finding("note", f"{name} isn't installed; it is {why}.")
         for name, why in OPTIONAL.items()
@@ -117,11 +119,13 @@ def read_body() -> None:
     load_body()
 
 
-def lift(device: str) -> None:
+def try_networks(device: str) -> None:
     """Runs each shipped network once, on nothing."""
     import torch
 
-    from regressor import checkpoints, lifters
+    from regressor import checkpoints, images, lifters
+    from regressor.images.crops import SIZE
+    from regressor.images.predict import load_network
     from regressor.lifting import load_lifter
 
     for name in lifters.names():
@@ -129,7 +133,12 @@ def lift(device: str) -> None:
             network, _ = load_lifter(name, device=device)
             frames = checkpoints.read_metadata(file)["options"].get("frames", 1)
             with torch.inference_mode():
-                network(torch.zeros(1, frames, 17, 2, device=device))
+                network(torch.zeros(1, frames, 17, int(network.channels), device=device))  # pyright: ignore
+    for name in images.names():
+        if images.shipped_weights(name):
+            network = load_network(name, device=device).network
+            with torch.inference_mode():
+                network(torch.zeros(1, 3, SIZE, SIZE, device=device))
 
 
 def main() -> None:
