@@ -83,7 +83,7 @@ class Options:
             encoding=encoding, rotation=rotation, backbone=self.backbone, pixels=self.pixels,
             batch=self.batch, learning_rate=self.learning_rate, precision=self.precision,
             accelerator=self.accelerator, threads=self.threads, seed=self.seed, save_minutes=2.0,
-            check_every=max(1, self.steps // 3),
+            check_every=self.steps,
         )  # fmt: skip
 
 
