@@ -53,6 +53,12 @@ class Learning(L.LightningModule):
         """How often as many samples were seen as make an epoch."""
         return self.global_step * self.samples_per_step // self.epoch_length
 
+    @property
+    def fused(self) -> bool:
+        """Whether the optimiser's step may be fused: with fp16 it would undo the loss's scale by
+        itself, after gradients were clipped by it."""
+        return self.trainer.precision != "16-mixed"
+
     def rate(self) -> float | None:
         """The learning rate of the next step; None leaves it as it is."""
         if self.pace.schedule == "cosine":

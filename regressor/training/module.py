@@ -65,7 +65,7 @@ class Regression(Learning):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         rate = self.pace.learning_rate
-        return torch.optim.Adam(self.network.parameters(), lr=rate, fused=True)
+        return torch.optim.Adam(self.network.parameters(), lr=rate, fused=self.fused)
 
 
 def set_norms(network: nn.Module) -> None:

@@ -86,9 +86,9 @@ class Lifting(Learning):
             return Ranger(parameters, lr=rate)
         if self.recipe.optimiser == "adam":
             return torch.optim.Adam(
-                parameters, lr=rate, weight_decay=decay, amsgrad=True, fused=True
+                parameters, lr=rate, weight_decay=decay, amsgrad=True, fused=self.fused
             )
-        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
+        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=self.fused)
 
 
 def answer(network: nn.Module, inputs: Tensor, target: Tensor) -> list[tuple[Tensor, ...]]:

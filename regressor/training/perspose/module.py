@@ -66,9 +66,7 @@ class Perspective(Learning):
             {"params": [p for p in parameters if p.dim() > 1], "weight_decay": self.recipe.decay},
             {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
         ]
-        # A fused step would undo the loss's scale by itself, after gradients were clipped by it.
-        fused = self.trainer.precision != "16-mixed"
-        return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, fused=fused)
+        return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, fused=self.fused)
 
 
 def look(
