@@ -15,7 +15,8 @@ def test_the_command_prints_what_runs_with_the_shipped_weights():
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    shipped = [name for name in methods.names() if methods.shipped_weights(name)]
+    known = [*lifters.names(), *images.names()]
+    shipped = [name for name in known if methods.shipped_weights(name)]
     assert [method["name"] for method in told["methods"]] == shipped
     assert {"ktpformer", "mixste", "videopose3d", "convformer"} <= set(shipped)
     assert told["methods"][0]["label"] == "KTPFormer"

@@ -76,7 +76,8 @@ def method(name: str) -> str:
 
 def shipped_weights(name: str) -> Path | None:
     """The (first file of the) weights that come with Posecast, None where there are none."""
-    files = sorted(WEIGHTS.glob(f"{method(name)}*.safetensors"))
+    # Who asks for SPIN's network by that name wants SPIN's weights.
+    files = sorted(WEIGHTS.glob(f"{_TRAINED_AS.get(name, name)}*.safetensors"))
     return files[0] if files else None
 
 
