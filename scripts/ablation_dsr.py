@@ -60,6 +60,8 @@ class Options:
     """Steps in which the first network's head learns from points alone, of bodies not drawn."""
     first_steps: int = 800
     """Of the network from which all arms start."""
+    start: Path | None = None
+    """Weights to start from instead, which may have seen 3D; the arms see none."""
     steps: int = 300
     """Of each arm."""
     seeds: list[int] = field(default_factory=lambda: [0])
@@ -126,7 +128,7 @@ def measure(options: Options, file: Path, result: Path) -> None:
 
 def run(options: Options) -> None:
     """Trains and measures the arms asked for."""
-    first = weights_of(
+    first = options.start or weights_of(
         options.training("start", steps=options.first_steps, learning_rate=options.first_rate)
     )
     todo = [("start", first)]
@@ -141,6 +143,7 @@ def run(options: Options) -> None:
             for name, file in todo:
                 result = options.output / name / "errors.json"
                 if not result.is_file():
+                    result.parent.mkdir(parents=True, exist_ok=True)
                     measure(options, file, result)
             report(options)
 
@@ -234,10 +237,8 @@ def report(options: Options) -> None:
 def table(rows: list[dict], options: Options) -> str:
     """Markdown; in brackets the difference from keypoints alone and its standard error."""
     kind = "plain synthetic people" if options.plain else "synthetic people"
-    how = (
-        f"{options.steps} steps of {options.batch} samples from one start of "
-        f"{options.first_steps} steps"
-    )
+    start = options.start.name if options.start else f"one start of {options.first_steps} steps"
+    how = f"{options.steps} steps of {options.batch} samples from {start}"
     if options.fits:
         how = f"fitted by {options.steps} steps, joints turned by {options.wrong_rad} rad at first"
     lines = [
