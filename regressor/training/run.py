@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol
 
 import lightning as L
 import torch
@@ -19,7 +20,7 @@ from regressor.smpl.body import load_body
 from regressor.training import data
 from regressor.training.module import Regression
 from regressor.training.objective import Objective, PosedBody
-from regressor.training.options import DsrTraining, Recipe
+from regressor.training.options import DsrTraining, Recipe, RunOptions
 from regressor.training.order import Order
 from regressor.training.pictures import Pictures
 from regressor.training.timing import Clock
@@ -30,6 +31,15 @@ __all__ = ["STATE", "WEIGHTS", "train_regressor"]
 WEIGHTS = "dsr.safetensors"
 NETWORKS = {"hmr": "dsr", "located": "located"}  # by their names in the recipe
 FREE = ("epochs",)  # what may change when a training goes on
+
+
+class Steps(Protocol):
+    """What a recipe says of the length of a training."""
+
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
 
 
 class Samples(L.LightningDataModule):
@@ -110,20 +120,32 @@ def train_regressor(options: DsrTraining) -> dict[str, float]:
         people = data.synthetic(options, recipe.pixels, drawn, validation=False)
         warm_up(network, people, objective, recipe.warm_up, options.seed)
     module = Regression(network, objective, options, recipe, len(mixture))
+    found, clock = learn(options, recipe, module, mixture, checks, Pictures())
+    if module.trainer.is_global_zero:
+        save(options, recipe, module, found, clock, module.trainer.global_step)
+        for sentence in mixture.report():
+            print(sentence)
+    return found
+
+
+def learn(
+    options: RunOptions,
+    recipe: Steps,
+    module: L.LightningModule,
+    mixture: Mixture,
+    checks: list,
+    watch: L.Callback,
+) -> tuple[dict[str, float], Clock]:
+    """Trains on a mixture; the last errors on `checks`, mm by name, and the clock."""
     clock = clock_of(options)
     with quiet():
         trainer = build_trainer(
-            options, [clock, Pictures()], recipe.epochs * len(mixture), recipe.batch, bool(checks)
+            options, [clock, watch], recipe.epochs * len(mixture), recipe.batch, bool(checks)
         )
         samples = Samples(mixture, checks, recipe.batch, options.workers)
         fit(trainer, module, samples, clock)
         found = trainer.validate(module, samples, verbose=False)[0] if checks else {}
-    found = {name[9:-3]: round(float(value), 1) for name, value in found.items()}
-    if trainer.is_global_zero:
-        save(options, recipe, module, found, clock, trainer.global_step)
-        for sentence in mixture.report():
-            print(sentence)
-    return found
+    return {name[9:-3]: round(float(value), 1) for name, value in found.items()}, clock
 
 
 def save(

@@ -17,9 +17,9 @@ from regressor.training.perspose.options import PersPoseTraining, Recipe
 from regressor.training.perspose.people import WidePeople, wide_people
 from regressor.training.perspose.pictures import open_sets
 from regressor.training.perspose.samples import Labels
-from regressor.training.run import Samples
+from regressor.training.run import learn
 from regressor.training.timing import Clock
-from regressor.training.trainer import build_trainer, claim, clock_of, fit, quiet
+from regressor.training.trainer import claim
 
 WEIGHTS = "perspose.safetensors"
 CHECK_SEED = 78  # of the people on whom errors are measured
@@ -124,17 +124,9 @@ def train_perspose(options: PersPoseTraining) -> dict[str, float]:
     checks = list(wide(options, recipe, body, True).batches()) if options.check_people else []
     claim(options, made_of(options, recipe))
     module = Perspective(network, labels, recipe, options.seed, len(mixture))
-    clock = clock_of(options)
-    with quiet():
-        trainer = build_trainer(
-            options, [clock, Told()], recipe.epochs * len(mixture), recipe.batch, bool(checks)
-        )
-        samples = Samples(mixture, checks, recipe.batch, options.workers)
-        fit(trainer, module, samples, clock)
-        found = trainer.validate(module, samples, verbose=False)[0] if checks else {}
-    found = {name[9:-3]: round(float(value), 1) for name, value in found.items()}
-    if trainer.is_global_zero:
-        save(options, recipe, module, found, clock, trainer.global_step)
+    found, clock = learn(options, recipe, module, mixture, checks, Told())
+    if module.trainer.is_global_zero:
+        save(options, recipe, module, found, clock, module.trainer.global_step)
         for sentence in mixture.report():
             print(sentence)
     return found
