@@ -74,7 +74,8 @@ def test_two_processes_agree_with_one(tmp_path):
     one = options(tmp_path / "one", batch=4, **same)
     train_regressor(one)
     command = [
-        sys.executable, "-m", "regressor.train", "dsr", "--preset", "cpu", "--people", "16",
+        sys.executable, "-m", "regressor.train", "dsr", "--preset", "cpu", "--network", "hmr",
+        "--people", "16",
         "--output", tmp_path / "two", "--people-folder", tmp_path / "people", "--steps", "3",
         "--batch", "2", "--pixels", "32", "--average", "0", "--schedule", "constant",
         "--check-people", "0", "--accelerator", "cpu", "--devices", "2", "--dropout", "0",
