@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from regressor.errors import PosecastError
+from regressor.memory import keep_memory
 from regressor.progress import Progress
 from regressor.stopping import Listener
 
@@ -41,6 +42,7 @@ def run(
     what is written (`writes` and the progress) from taking the place of what is read.
     """
     progress = None
+    keep_memory()
     try:
         keep_apart(list(reads), [*writes, options.progress_file])
         progress = Progress(options.progress, options.progress_file)

@@ -62,6 +62,8 @@ class Options:
     """Of each arm."""
     seed: int = 0
     arms: list[str] = field(default_factory=lambda: list(ARMS))
+    start: Path | None = None
+    """Weights that all arms start from, as `train perspose` takes them."""
     backbone: str | None = None
     pixels: int | None = None
     batch: int | None = None
@@ -80,7 +82,8 @@ class Options:
         return PersPoseTraining(
             output=self.output / arm, preset="cpu", people=self.people, poses=self.poses,
             people_folder=self.output / "people", check_people=self.held_out, steps=self.steps,
-            encoding=encoding, rotation=rotation, backbone=self.backbone, pixels=self.pixels,
+            encoding=encoding, rotation=rotation, start=self.start, backbone=self.backbone,
+            pixels=self.pixels,
             batch=self.batch, learning_rate=self.learning_rate, precision=self.precision,
             accelerator=self.accelerator, threads=self.threads, seed=self.seed, save_minutes=2.0,
             check_every=self.steps,

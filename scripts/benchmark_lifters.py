@@ -1,6 +1,7 @@
 """Frames per second of each lifter, as Posecast runs it and as its paper reads, in one run.
 
     python scripts/benchmark_lifters.py [--models mixste motionbert] [--size paper] [--device cuda]
+    python scripts/benchmark_lifters.py --weights a.safetensors b.safetensors
 
 Both lift the same sequence with mirrored windows averaged: whole windows that follow each other, or
 one window for each frame where the network answers for its middle only. The plain reading is in
@@ -9,8 +10,8 @@ is `regressor.lifters.windows.lift`. The two take turns; the best of the runs co
 the clock, and by the processor's time of all threads, which counts on a machine that others use
 too. "Change" is how far our joints are from the plain ones, relative to their distance from the
 root. Where a sequence takes longer than --seconds, as long a piece of its beginning is taken as
-goes into them, and the table says how many frames those were. Parameters are random: the speed is
-the same.
+goes into them, and the table says how many frames those were. Without --weights parameters are
+random, with which bfloat16 is refused more often, since answers are then next to nothing.
 """
 
 import json
@@ -18,6 +19,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,17 +31,18 @@ import tyro
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from regressor import lifters
+from regressor import checkpoints, lifters
 from regressor.errors import PosecastError
 from regressor.files import replacing
 from regressor.lifters import inference
 from regressor.lifters.windows import LifterInput, Picture, lift
 from regressor.lifting import device_of
+from regressor.memory import keep_memory
 from regressor.training.lifters import recipes
 
 FPS = 50.0
 PICTURE = Picture(np.array([[1145.0, 0, 500], [0, 1145.0, 500], [0, 0, 1]]), 1000)
-ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
+ATTENTION = "regressor.lifters.blocks.attend", "regressor.lifters.convformer.attend"
 
 
 @dataclass
@@ -47,6 +50,7 @@ class Options:
     """What is lifted, and how often."""
 
     models: tuple[str, ...] = ()  # all of them
+    weights: tuple[Path, ...] = ()  # files of `regressor.train lifter`, instead of models
     size: Literal["small", "paper"] = "small"  # what the cpu preset trains, or the published sizes
     frames: int = 2000
     seconds: float = 20.0  # for one run of one network
@@ -87,14 +91,18 @@ def sequence(frames: int) -> tuple[np.ndarray, np.ndarray]:
     return (pose + 25 * np.sin(times[:, None, None] * pace + phase)).astype(np.float32), times
 
 
-def written_out(query: Tensor, key: Tensor, value: Tensor, *_, **__) -> Tensor:
+def written_out(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attention as it is written in the papers; (..., N, C) each."""
     weights = (query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])).softmax(-1)
     return weights @ value
 
 
-def create(name: str, options: Options) -> tuple[nn.Module, LifterInput]:
-    """The network with random parameters on its device, and the coordinates it is used with."""
+def create(name: str | Path, options: Options) -> tuple[nn.Module, LifterInput]:
+    """The network on its device, trained or with random parameters, and what it is used with."""
+    if isinstance(name, Path):
+        network, metadata = checkpoints.load(name)
+        card = metadata["card"]
+        return network.to(options.device), LifterInput(card["coordinates"], FPS)
     torch.manual_seed(0)
     small = options.size == "small"
     network = lifters.create(name, **recipes.recipe_of(name, "cpu" if small else "paper").network)
@@ -125,7 +133,7 @@ def measure(
     return Speed(frames, frames / clock, frames / processor), joints
 
 
-def compare(name: str, options: Options) -> Row:
+def compare(name: str | Path, options: Options) -> Row:
     """One network both ways; precision is tried beforehand, as it is once in a program's life."""
     network, expects = create(name, options)
     keypoints, times = sequence(options.frames)
@@ -135,7 +143,9 @@ def compare(name: str, options: Options) -> Row:
         return lift(*given, overlap=False, one_by_one=one_by_one)
 
     def plain(frames: int) -> np.ndarray:
-        with mock.patch(ATTENTION, written_out):
+        with ExitStack() as patched:
+            for name in ATTENTION:
+                patched.enter_context(mock.patch(name, written_out))
             return run(frames, one_by_one=True)
 
     half = decide(network, expects, torch.as_tensor(keypoints))
@@ -149,7 +159,7 @@ def compare(name: str, options: Options) -> Row:
     by_clock, by_processor = fast.fps / slow.fps, fast.fps_processor / slow.fps_processor
     precision = "bfloat16" if half else "float32"
     ways = str(network.answers), precision, slow, fast
-    return Row(name, *ways, by_clock, by_processor, float(change))
+    return Row(Path(name).stem, *ways, by_clock, by_processor, float(change))
 
 
 @torch.inference_mode()
@@ -173,15 +183,16 @@ def main(options: Options) -> None:
         torch.set_num_threads(options.threads)
     where = torch.cuda.get_device_name() if options.device.startswith("cuda") else "CPU"
     threads = torch.get_num_threads()
+    keep_memory()  # as the commands do: otherwise chance decides which of both has less to wait for
     print(f"{options.size} networks, {options.frames} frames, {where}, {threads} threads")
     print(f"{'frames/s':<16}{'plain':>10}{'(frames)':>9}{'ours':>10}{'(frames)':>9}", end="")
     print(f"{'faster':>8}{'processor':>11}{'change':>9}  {'answers':<8}precision", flush=True)
     rows = []
-    for name in options.models or recipes.names():
+    for name in options.weights or options.models or recipes.names():
         row = compare(name, options)
         rows.append(row)
         print(
-            f"{name:<16}{row.plain.fps:>10.1f}{row.plain.frames:>9}{row.ours.fps:>10.1f}"
+            f"{row.name:<16}{row.plain.fps:>10.1f}{row.plain.frames:>9}{row.ours.fps:>10.1f}"
             f"{row.ours.frames:>9}{row.faster:>7.1f}x{row.faster_processor:>10.1f}x"
             f"{row.change:>9.2%}  {row.answers:<8}{row.precision}",
             flush=True,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from regressor.errors import PosecastError
 
+FRAMES, JOINTS = 1, 2  # axes of tokens (B, T, J, C)
 SHORT = 64  # frames or joints
 
 
@@ -27,26 +28,24 @@ def check_window(network: nn.Module, keypoints: Tensor) -> None:
         )
 
 
-def swap_axes(x: Tensor, batch: int) -> Tensor:
-    """(B N, M, C) -> (B M, N, C)."""
-    return x.unflatten(0, (batch, -1)).transpose(1, 2).flatten(0, 1)
-
-
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention of queries (B, H, N, C) over keys and values (B, H, M, C) -> (B, H, N, C).
+    """Attention of queries (..., N, C) over keys and values (..., M, C) -> (..., N, C).
 
     On a processor torch's fused call is slower than the two products for short sequences, and
-    tenfold in bfloat16 where gradients are wanted.
+    tenfold in bfloat16 where gradients are wanted; a soft-max in bfloat16 takes up to four times as
+    long as one in float32.
     """
     slow = key.shape[-2] <= SHORT or (query.requires_grad and query.dtype == torch.bfloat16)
     if query.device.type != "cpu" or not slow:
         return F.scaled_dot_product_attention(query, key, value)
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    return scores.softmax(dim=-1).to(value.dtype) @ value
+    q, k, v = (x.flatten(0, -3) for x in (query, key, value))
+    scores = torch.baddbmm(q.new_zeros(1), q, k.mT, beta=0, alpha=q.shape[-1] ** -0.5)
+    exact = torch.promote_types(scores.dtype, torch.float32)
+    return (scores.softmax(-1, dtype=exact).to(v.dtype) @ v).view_as(query)
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention over the nodes of (B, N, C)."""
+    """Multi-head self-attention of tokens (B, ..., C)."""
 
     def __init__(self, dim: int, heads: int):
         super().__init__()
@@ -54,12 +53,13 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, C) -> (B, N, C)."""
-        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1))  # (B, N, 3, H, C/H)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, N, C/H)
+    def forward(self, x: Tensor, axis: int = -2) -> Tensor:
+        """(B, ..., C) -> (B, ..., C), over the nodes of one axis, each of the others by itself."""
+        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1))
+        nodes = axis % x.dim()
+        query, key, value = qkv.movedim((-3, nodes), (0, -2))  # each (B, ..., H, N, C/H)
         x = attend(query, key, value)
-        return self.proj(x.transpose(1, 2).flatten(2))
+        return self.proj(x.movedim(-2, nodes).flatten(-2))
 
 
 class CrossAttention(nn.Module):
@@ -102,19 +102,20 @@ class MLP(nn.Module):
 
 
 class DropPath(nn.Module):
-    """In training, leaves a residual branch out for a random share of the samples."""
+    """In training, leaves a residual branch out for a random share of the sequences."""
 
     def __init__(self, rate: float):
         super().__init__()
         self.rate = rate
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, ...) -> (B, ...), the samples that stay scaled up so that the mean stays."""
+    def forward(self, x: Tensor, axis: int = -2) -> Tensor:
+        """(B, ..., C) -> (B, ..., C); each sequence along an axis stays, scaled up so that the mean
+        does, or not."""
         if not self.training or self.rate == 0:
             return x
-        keep = 1 - self.rate
-        mask = x.new_empty(len(x), *[1] * (x.ndim - 1)).bernoulli_(keep)
-        return x * mask.div_(keep)
+        keep, shape = 1 - self.rate, list(x.shape)
+        shape[axis] = shape[-1] = 1
+        return x * x.new_empty(shape).bernoulli_(keep).div_(keep)
 
 
 class Block(nn.Module):
@@ -128,7 +129,7 @@ class Block(nn.Module):
         self.mlp = MLP(dim, hidden)
         self.drop_path = DropPath(drop_path)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, C) -> (B, N, C)."""
-        x = x + self.drop_path(self.attn(self.norm1(x)))
-        return x + self.drop_path(self.mlp(self.norm2(x)))
+    def forward(self, x: Tensor, axis: int = -2) -> Tensor:
+        """(B, ..., C) -> (B, ..., C), with attention over one axis."""
+        x = x + self.drop_path(self.attn(self.norm1(x), axis), axis)
+        return x + self.drop_path(self.mlp(self.norm2(x)), axis)

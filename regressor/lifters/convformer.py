@@ -161,8 +161,8 @@ class ConvolutionalAttention(nn.Module):
         self.proj = nn.Conv1d(channels, channels, 1)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, C) -> (B, N, C)."""
+    def forward(self, x: Tensor, axis: int = -2) -> Tensor:
+        """(B, N, C) -> (B, N, C); the axis of the nodes is always the second."""
         weight, bias = self.mixed_kernel()
         x = F.conv1d(self._turned(x), weight, bias, padding=weight.shape[2] // 2)
         query, key, value = (

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from regressor.errors import PosecastError
-from regressor.lifters.blocks import MLP, Attention, Block, check_window, swap_axes
+from regressor.lifters.blocks import FRAMES, JOINTS, MLP, Attention, Block, check_window
 from regressor.skeletons import H36M17_PARENTS
 
 
@@ -64,16 +64,13 @@ class KTPFormer(nn.Module):
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, 2) -> (B, T, J, 3)."""
         check_window(self, keypoints)
-        batch, frames = keypoints.shape[:2]
-        x = keypoints.flatten(0, 1)  # (B T, J, 2)
+        x = keypoints
         spatial = [self.kpattention, *self.STEblocks]
         temporal = [self.tpattention, *self.TTEblocks]
         for over_joints, over_time in zip(spatial, temporal, strict=True):
-            x = self.Spatial_norm(over_joints(x))
-            x = swap_axes(x, batch)  # (B J, T, C)
-            x = self.Temporal_norm(over_time(x))
-            x = swap_axes(x, batch)  # (B T, J, C)
-        return self.head(x).unflatten(0, (batch, frames))
+            x = self.Spatial_norm(over_joints(x, JOINTS))
+            x = self.Temporal_norm(over_time(x, FRAMES))
+        return self.head(x)
 
 
 def options_of(state: Mapping[str, Tensor]) -> dict[str, int]:
@@ -93,9 +90,9 @@ class FirstBlock(nn.Module):
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
         self.mlp = MLP(dim, hidden)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, 2 or C) -> (B, N, C)."""
-        x = self.attn(x)
+    def forward(self, x: Tensor, axis: int) -> Tensor:
+        """(B, T, J, 2 or C) -> (B, T, J, C), with attention over one axis."""
+        x = self.attn(x, axis)
         return x + self.mlp(self.norm2(x))
 
 
@@ -108,10 +105,10 @@ class SpatialPriorAttention(Attention):
         self.Spatial_pos_embed = nn.Parameter(torch.zeros(1, len(parents), dim))
         self.norm1 = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, J, 2) -> (B, J, C)."""
+    def forward(self, x: Tensor, axis: int = JOINTS) -> Tensor:
+        """(B, T, J, 2) -> (B, T, J, C)."""
         x = self.kpa(x) + self.Spatial_pos_embed
-        return x + super().forward(self.norm1(x))
+        return x + super().forward(self.norm1(x), axis)
 
 
 class TemporalPriorAttention(Attention):
@@ -123,10 +120,11 @@ class TemporalPriorAttention(Attention):
         self.Temporal_pos_embed = nn.Parameter(torch.zeros(1, len(chain), dim))
         self.norm1 = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, C) -> (B, T, C)."""
-        x = self.tpa(x) + self.Temporal_pos_embed
-        return x + super().forward(self.norm1(x))
+    def forward(self, x: Tensor, axis: int = FRAMES) -> Tensor:
+        """(B, T, J, C) -> (B, T, J, C)."""
+        x = self.tpa(x.transpose(1, 2)) + self.Temporal_pos_embed  # (B, J, T, C)
+        x = x.transpose(1, 2)
+        return x + super().forward(self.norm1(x), axis)
 
 
 class TemporalPrior(nn.Module):
@@ -138,7 +136,7 @@ class TemporalPrior(nn.Module):
         self.gconv2 = GraphLayer(chain, dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, C) -> (B, T, C)."""
+        """(..., T, C) -> (..., T, C)."""
         return x + self.gconv2(self.gconv1(x))
 
 
@@ -151,10 +149,10 @@ class GraphLayer(nn.Module):
         self.bn = nn.BatchNorm1d(channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, Cin) -> (B, N, Cout)."""
+        """(..., N, Cin) -> (..., N, Cout)."""
         x = self.gconv(x)
         # (B N, C) has the same statistics as (B, C, N) and needs no transposed copy.
-        return F.relu(self.bn(x.flatten(0, 1))).view_as(x)
+        return F.relu(self.bn(x.flatten(0, -2))).view_as(x)
 
 
 class GraphConvolution(nn.Module):
@@ -177,7 +175,7 @@ class GraphConvolution(nn.Module):
         self.register_buffer("adjacency", adjacency_from_parents(parents), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, Cin) -> (B, N, Cout)."""
+        """(..., N, Cin) -> (..., N, Cout)."""
         adjacency = self.adjacency + self.adj2
         adjacency = (adjacency + adjacency.T) / 2
         own = adjacency.diagonal()

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from regressor.lifters.blocks import Block, check_window, swap_axes
+from regressor.lifters.blocks import FRAMES, JOINTS, Block, check_window
 
 
 class MixSTE(nn.Module):
@@ -63,15 +63,13 @@ class MixSTE(nn.Module):
 
     def stages(self, tokens: Tensor, first: int = 0, last: int | None = None) -> Tensor:
         """(B, T, J, C) -> (B, T, J, C) through the stages `first` up to, not with, `last`."""
-        batch, x = len(tokens), tokens.flatten(0, 1)  # (B T, J, C)
+        x = tokens
         for stage in range(self.depth)[first:last]:
-            x = self.Spatial_norm(self.STEblocks[stage](x))
-            x = swap_axes(x, batch)  # (B J, T, C)
+            x = self.Spatial_norm(self.STEblocks[stage](x, JOINTS))
             if stage == 0:
-                x = x + self.Temporal_pos_embed
-            x = self.Temporal_norm(self.TTEblocks[stage](x))
-            x = swap_axes(x, batch)  # (B T, J, C)
-        return x.unflatten(0, (batch, -1))
+                x = x + self.Temporal_pos_embed[:, :, None]
+            x = self.Temporal_norm(self.TTEblocks[stage](x, FRAMES))
+        return x
 
 
 def options_of(state: Mapping[str, Tensor]) -> dict[str, int]:

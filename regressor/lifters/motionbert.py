@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from regressor.errors import PosecastError
-from regressor.lifters.blocks import MLP, Attention
+from regressor.lifters.blocks import FRAMES, JOINTS, MLP, Attention
 
 
 class MotionBERT(nn.Module):
@@ -89,8 +89,8 @@ class MotionBERT(nn.Module):
         """(B, T, J, C) -> (B, T, J, C) through the levels `first` up to, not with, `last`."""
         for level in range(self.depth)[first:last]:
             a, b = self.blocks_st[level](x), self.blocks_ts[level](x)
-            share = self.ts_attn[level](torch.cat([a, b], -1)).softmax(-1)
-            x = a * share[..., :1] + b * share[..., 1:]
+            first_stream, other = self.ts_attn[level](torch.cat([a, b], -1)).chunk(2, -1)
+            x = torch.lerp(b, a, (first_stream - other).sigmoid().to(a))  # a soft-max of two
         return x
 
     def represent(self, x: Tensor) -> Tensor:
@@ -150,12 +150,10 @@ class TwoAxisBlock(nn.Module):
 
     def over_joints(self, x: Tensor) -> Tensor:
         """(B, T, J, C) -> (B, T, J, C)."""
-        joints = self.attn_s(self.norm1_s(x).flatten(0, 1))  # (B T, J, C)
-        x = x + joints.unflatten(0, x.shape[:2])
+        x = x + self.attn_s(self.norm1_s(x), JOINTS)
         return x + self.mlp_s(self.norm2_s(x))
 
     def over_time(self, x: Tensor) -> Tensor:
         """(B, T, J, C) -> (B, T, J, C)."""
-        times = self.attn_t(self.norm1_t(x).transpose(1, 2).flatten(0, 1))  # (B J, T, C)
-        x = x + times.unflatten(0, (len(x), -1)).transpose(1, 2)
+        x = x + self.attn_t(self.norm1_t(x), FRAMES)
         return x + self.mlp_t(self.norm2_t(x))

@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from regressor.errors import FileFormatError, PosecastError
 from regressor.files import replacing
+from regressor.memory import keep_memory
 from regressor.training.options import RunOptions
 from regressor.training.timing import Clock
 
@@ -73,6 +74,7 @@ def fit(
     trainer: L.Trainer, module: L.LightningModule, samples: L.LightningDataModule, clock: Clock
 ) -> None:
     """Trains on from the saved state, if there is one, until the clock or the steps end it."""
+    keep_memory()
     state = clock.file if clock.file.is_file() else None
     with clock.listening():
         trainer.fit(module, datamodule=samples, ckpt_path=state, weights_only=True)

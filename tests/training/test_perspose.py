@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from regressor import checkpoints, train
+from regressor import checkpoints, images, train
 from regressor.errors import FileFormatError, PosecastError
 from regressor.images.perspose import FLIP, PersPose
 from regressor.images.predict import cameras_of, load_network
@@ -150,6 +150,18 @@ def test_a_training_starts_from_weights_or_from_an_hrnet_s(options, tmp_path):
     with pytest.raises(FileFormatError, match="of another width"):
         wide = options("fourth", start=tmp_path / "pose.pth", backbone="w16")
         build_network(wide, wide.recipe())
+
+
+def test_a_training_starts_from_the_pyramid_of_a_located_network(options, tmp_path):
+    located = images.create("located", pixels=32)
+    checkpoints.save(located, tmp_path / "l.safetensors", name="located", options={}, card={})
+    chosen = options("run", start=tmp_path / "l.safetensors", backbone="resnet18")
+    network = build_network(chosen, chosen.recipe()).get_submodule("backbone")
+    for name, value in located.backbone.state_dict().items():
+        torch.testing.assert_close(network.state_dict()[name], value)
+    with pytest.raises(FileFormatError, match="another network"):
+        other = options("other", start=tmp_path / "l.safetensors", backbone="resnet34")
+        build_network(other, other.recipe())
 
 
 @pytest.mark.parametrize(

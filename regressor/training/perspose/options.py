@@ -91,7 +91,7 @@ class PersPoseTraining(RunOptions):
     """An SMPL file; the default body without it."""
     start: Path | None = None
     """Weights to start from: a file of this training, or a published checkpoint, or one of an
-    HRNet alone."""
+    HRNet alone, or of `train dsr --network located`, whose pyramid is taken."""
     encoding: bool = True
     """Perspective encoding: the network sees the crops' intrinsics."""
     rotation: bool = True

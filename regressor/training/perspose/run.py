@@ -1,9 +1,10 @@
 """`train perspose`: assembles network, data and Lightning's trainer, and writes the weights."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from regressor import checkpoints, images
 from regressor.data.mixture import Mixture, Source
@@ -22,6 +23,7 @@ from regressor.training.timing import Clock
 from regressor.training.trainer import claim
 
 WEIGHTS = "perspose.safetensors"
+BACKBONE = "backbone."
 CHECK_SEED = 78  # of the people on whom errors are measured
 FREE = ("epochs",)  # what may change when a training goes on
 
@@ -36,15 +38,18 @@ def network_options(options: PersPoseTraining, recipe: Recipe) -> dict:
 
 
 def build_network(options: PersPoseTraining, recipe: Recipe) -> nn.Module:
-    """A new network, or with the weights of `start`: all of them, or an HRNet's.
+    """A new network, or with the weights of `start`: all of them, or those of a backbone.
 
-    Of an HRNet that was trained for another task those are taken that fit, as its authors do.
+    Of an HRNet that was trained for another task those are taken that fit, as its authors do; of a
+    located network (`train dsr --network located`) its pyramid.
     """
     network = images.create("perspose", **network_options(options, recipe))
     if options.start is not None:
         content = checkpoints.read_checkpoint(options.start)
         if "final_layer.weight" in content:  # the heat maps of HRNet's pose network
             load_backbone(network, content)
+        elif "maps.weight" in content:  # those of a located network
+            load_pyramid(network, content)
         else:
             checkpoints.load_published(network, content)
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -60,6 +65,15 @@ def load_backbone(network: nn.Module, state) -> None:
     if "layer1.0.conv1.weight" not in same or not any(k.startswith("stage4") for k in same):
         raise FileFormatError("These weights of an HRNet are of another width than the network's.")
     network.get_submodule("backbone").load_state_dict({**own, **same})
+
+
+def load_pyramid(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """A located network's pyramid, without the camera that it may see; the heads stay new.
+
+    Raises FileFormatError where the network has another backbone.
+    """
+    own = {k.removeprefix(BACKBONE): v for k, v in state.items() if k.startswith(BACKBONE)}
+    checkpoints.load_published(network.get_submodule("backbone"), own)
 
 
 def wide(options: PersPoseTraining, recipe: Recipe, body: Body, check: bool) -> WidePeople:
