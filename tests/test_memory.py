@@ -25,7 +25,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc is not this system's C library")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library isn't glibc")
 def test_pages_are_not_fetched_again():
     calls = [[sys.executable, "-c", PROGRAM, how] for how in ("keep", "as it is")]
     kept, given_back = (
