@@ -6,13 +6,13 @@ from torch import Tensor, nn
 from regressor.images.hmr import HmrOutput, answer
 from regressor.images.joints import LABELLED
 from regressor.images.located import GIVEN, LocatedHMR, found_losses, given_of
-from regressor.training.learning import Learning
+from regressor.training.images import ImageLearning
 from regressor.training.objective import Objective
 from regressor.training.options import DsrTraining, Recipe
 from regressor.training.scores import NAMES, errors
 
 
-class Regression(Learning):
+class Regression(ImageLearning):
     """network and objective under Adam."""
 
     def __init__(
@@ -25,8 +25,6 @@ class Regression(Learning):
     ):
         super().__init__(network, recipe, options.seed, epoch_length)
         self.objective, self.options = objective, options
-        self.skipped: Tensor
-        self.register_buffer("skipped", torch.zeros((), dtype=torch.int64))
 
     def on_train_start(self) -> None:
         if self.options.freeze_norm:
@@ -45,10 +43,7 @@ class Regression(Learning):
                 more = found_losses(found, batch)
                 total = terms["total"] + torch.stack(list(more.values())).sum()
                 terms = {**terms, **more, "total": total}
-        self.skipped += batch["skipped"].sum()
-        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
-        self.log("train/skipped", self.skipped.float())
-        return terms["total"]
+        return self.told(terms, batch)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         asked = {"": batch}

@@ -2,9 +2,10 @@
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from regressor.errors import PosecastError
 from regressor.images.crops import SIZE, Convention
@@ -133,7 +134,51 @@ class RunOptions:
 
 
 @dataclass(kw_only=True)
-class DsrTraining(RunOptions):
+class ImageTraining(RunOptions):
+    """What is asked alike of the trainings of all image regressors."""
+
+    preset: str
+    data: Path | None = None
+    """A folder of data sets."""
+    people: int = 0
+    """How many synthetic people to learn from, besides or instead of the data sets."""
+    people_share: float = 0.5
+    """Share of synthetic people among the samples, where there are data sets too."""
+    people_folder: Path | None = None
+    """Where they are kept once drawn (output/people if not given); trainings may share it."""
+    people_seed: int = 0
+    """Other people for another seed."""
+    poses: Path | None = None
+    """Their poses: a file of `python -m regressor.data.people`."""
+    body: Path | None = None
+    """An SMPL file; the default body without it."""
+    start: Path | None = None
+    """Weights to start from."""
+    batch: int | None = None
+    learning_rate: float | None = None
+    epochs: int | None = None
+    pixels: int | None = None
+    average: float | None = None
+    clip: float | None = None
+    check_people: int = 64
+    """Synthetic people of held-out subjects, on whom errors are measured; 0 for none."""
+
+    def given(self, names: Iterable[str]) -> dict[str, Any]:
+        """What was given of a recipe's fields. Raises PosecastError for what no training can use,
+        and where there is nothing to learn from."""
+        self.check()
+        if self.data is None and self.people < 1:
+            raise PosecastError(
+                "There is nothing to learn from: give --data FOLDER, or --people and a number."
+            )
+        given = {n: getattr(self, n) for n in names if getattr(self, n, None) is not None}
+        if bad := [n for n in given if n in _POSITIVE and given[n] <= 0]:
+            raise PosecastError(f"--{bad[0].replace('_', '-')} has to be above 0.")
+        return given
+
+
+@dataclass(kw_only=True)
+class DsrTraining(ImageTraining):
     """Options of `train dsr`. What isn't given is as in the preset."""
 
     preset: Preset = "dsr"
@@ -141,22 +186,10 @@ class DsrTraining(RunOptions):
     dsr-corrected: what DSR's paper means; keypoints: neither rendering nor 3D; cpu: small."""
     data: Path | None = None
     """A folder of data sets in SPIN's layout, label maps beside the pictures."""
-    people: int = 0
-    """How many synthetic people to learn from, besides or instead of the data sets."""
-    people_share: float = 0.5
-    """Share of synthetic people among the samples, where there are data sets too."""
-    people_folder: Path | None = None
-    """Where they are kept once drawn (output/people if not given); trainings may share it."""
     plain_people: bool = False
     """Whole people in recorded poses, upright, with nothing before them, through long lenses."""
     field_of_view: tuple[float, float] | None = None
     """Of their cameras, vertical, in degrees: from, to."""
-    people_seed: int = 0
-    """Other people for another seed."""
-    poses: Path | None = None
-    """Their poses: a file of `python -m regressor.data.people`."""
-    body: Path | None = None
-    """An SMPL file; the default body without it."""
     joints: Path | None = None
     """SPIN's J_regressor_extra.npy, for an SMPL file."""
     prior: Path | None = None
@@ -167,38 +200,27 @@ class DsrTraining(RunOptions):
     """Another preset's losses of the rendered body: a name of rendering.semantic, or none."""
     start_epoch: int | None = None
     """The epoch after which these losses count, counted from 0."""
-    batch: int | None = None
-    learning_rate: float | None = None
     schedule: Literal["constant", "cosine"] | None = None
-    epochs: int | None = None
     network: Literal["hmr", "located"] | None = None
     warm_up: int | None = None
     depth: int | None = None
-    pixels: int | None = None
     dropout: float | None = None
     encoding: bool = False
     """Show the network the crops' cameras, by PersPose's perspective encoding. Those of data sets
     aren't told, and it sees none then."""
     rotation: bool = False
     """Turn the camera to each person before the crop is cut, by PersPose's perspective rotation."""
-    average: float | None = None
-    clip: float | None = None
     ignore_3d: bool | None = None
     rest: float | None = None
     mixture: str | None = None
     freeze_norm: bool = False
     """Leave the statistics of batch normalisation as they are, as very small batches want it; only
     with --start: in an untrained network nothing is normalised then, and losses leap."""
-    check_people: int = 64
-    """Synthetic people of held-out subjects, on which errors are measured; 0 for none."""
 
     def recipe(self) -> Recipe:
         """The preset with what was given in its place. Raises PosecastError for what can't be."""
-        self.check()
-        if self.data is None and self.people < 1:
-            raise PosecastError(
-                "There is nothing to learn from: give --data FOLDER, or --people and a number."
-            )
+        names = {entry.name for entry in fields(Recipe)} - {"semantics", "weights", "crops"}
+        recipe = replace(PRESETS[self.preset], **self.given(names))
         if self.encoding and not self.people:
             raise PosecastError("--encoding shows cameras, which only people tell: give --people.")
         if self.rotation and self.data is not None:
@@ -206,11 +228,6 @@ class DsrTraining(RunOptions):
                 "--rotation needs everybody's camera, which data sets in SPIN's layout don't tell: "
                 "give --people, without --data."
             )
-        names = {entry.name for entry in fields(Recipe)} - {"semantics", "weights", "crops"}
-        given = {n: getattr(self, n) for n in names if getattr(self, n, None) is not None}
-        if bad := [n for n in given if n in _POSITIVE and given[n] <= 0]:
-            raise PosecastError(f"--{bad[0].replace('_', '-')} has to be above 0.")
-        recipe = replace(PRESETS[self.preset], **given)
         try:
             if self.semantics is not None:
                 chosen = None if self.semantics == "none" else preset(self.semantics)

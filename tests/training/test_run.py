@@ -121,7 +121,7 @@ def _columns(folder: Path) -> list[str]:
 
 def test_without_lightning_it_says_what_to_install(tmp_path, monkeypatch):
     for name in [n for n in sys.modules if n.startswith("regressor.training.")]:
-        if name.rsplit(".", 1)[1] in ("run", "module", "timing"):
+        if name.rsplit(".", 1)[1] in ("run", "images", "module", "timing"):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "lightning", None)
     with pytest.raises(PosecastError, match=r"posecast\[train\]"):

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from regressor.images.perspose import CELL, FLIP, PersPoseOutput
 from regressor.images.perspose_losses import Target, masked_mean, perspose_losses, target_of
 from regressor.metrics import similarity_aligned
-from regressor.training.learning import Learning
+from regressor.training.images import ImageLearning
 from regressor.training.perspose.options import Recipe
 from regressor.training.perspose.samples import Labels
 
 NAMES = ("mpjpe", "pa_mpjpe", "root")
 
 
-class Perspective(Learning):
+class Perspective(ImageLearning):
     """network under AdamW; labels: of the body whose people it sees."""
 
     def __init__(
@@ -25,8 +25,6 @@ class Perspective(Learning):
     ):
         super().__init__(network, recipe, seed, epoch_length)
         self.labels, self.recipe = labels, recipe
-        self.skipped: Tensor
-        self.register_buffer("skipped", torch.zeros((), dtype=torch.int64))
 
     def rate(self) -> float | None:
         recipe = self.recipe
@@ -47,10 +45,7 @@ class Perspective(Learning):
                 target = target_of(labelled, size)
                 terms["heat"] = heat_loss(scores[0], target, size, mirrored)
                 terms["total"] = terms["total"] + self.recipe.heat * terms["heat"]
-        self.skipped += batch["skipped"].sum()
-        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
-        self.log("train/skipped", self.skipped.float())
-        return terms["total"]
+        return self.told(terms, batch)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         with torch.autocast(self.device.type, enabled=False):

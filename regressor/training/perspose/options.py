@@ -8,16 +8,18 @@ from regressor.errors import PosecastError
 from regressor.images.hrnet import SIZES
 from regressor.images.perspose_losses import WEIGHTS, LossWeights
 from regressor.images.pyramid import DEPTHS
-from regressor.training.options import RunOptions
+from regressor.training.options import ImageTraining
 from regressor.training.perspose.augment import Augmentation
 
-Mixture = Literal["3dpw", "h36m", "3dhp"]
-# The data sets of each, and their shares, as published; BEDLAM's files have no reader here.
+Mixture = Literal["3dpw", "h36m", "3dhp", "bedlam-3dpw", "bedlam-3dhp"]
+_BEDLAM = {"bedlam": 0.15, "bedlam-val": 0.05}
+# The data sets of each, and their shares, as published.
 MIXTURES: dict[str, dict[str, float]] = {
     "3dpw": {"h36m": 0.3, "coco": 0.4, "mpi-inf-3dhp": 0.2, "3dpw": 0.1},
     "h36m": {"h36m": 0.4, "coco": 0.5, "mpi-inf-3dhp": 0.1},
     "3dhp": {"h36m": 0.3, "coco": 0.4, "mpi-inf-3dhp": 0.2, "3dpw": 0.2},
 }
+MIXTURES |= {f"bedlam-{name}": MIXTURES[name] | _BEDLAM for name in ("3dpw", "3dhp")}
 EPOCH = 300_000  # samples, as published
 
 
@@ -53,7 +55,7 @@ class Recipe:
 # For synthetic people on a few CPU cores: shows learning in minutes. So few samples are seen that
 # there is little to be gained by changing them.
 CPU = Recipe(
-    backbone="w16", pixels=128, batch=16, learning_rate=3e-3, schedule="cosine", epochs=10,
+    backbone="resnet18", pixels=96, batch=16, learning_rate=1e-3, schedule="cosine", epochs=10,
     average=0.99, heat=3.0, augmentation=Augmentation(none=0.5, cut_out=0.1, box=0.05),
     weights=LossWeights(twist=2.0),
 )  # fmt: skip
@@ -61,34 +63,27 @@ PAPER: dict[str, Recipe] = {
     "3dpw": Recipe(weights=WEIGHTS["3dpw"]),
     "h36m": Recipe(weights=WEIGHTS["h36m"], batch=128, drop_every=6),
     "3dhp": Recipe(weights=WEIGHTS["3dhp"], batch=128, drop_every=6, epochs=35),
+    "bedlam-3dpw": Recipe(weights=WEIGHTS["bedlam-3dpw"]),
+    # As published but for the turned camera's aim, which isn't varied here.
+    "bedlam-3dhp": Recipe(weights=WEIGHTS["bedlam-3dhp"], epochs=35),
 }
-_POSITIVE = ("batch", "learning_rate", "epochs")
 
 
 @dataclass(kw_only=True)
-class PersPoseTraining(RunOptions):
+class PersPoseTraining(ImageTraining):
     """Options of `train perspose`. What isn't given is as in the preset."""
 
     preset: Literal["paper", "cpu"] = "cpu"
     """paper: the published configuration, on data sets; cpu: small, on synthetic people."""
     data: Path | None = None
-    """A folder of data sets in SPIN's layout, 3DPW's own folder in it as 3dpw."""
+    """A folder of data sets as PersPose's authors prepared them (h36m/densepose_train_5.pt and so
+    on, pictures beside them); those that aren't there so are read in SPIN's layout, 3DPW from its
+    own folder in it, called 3dpw. BEDLAM is only in the authors' files."""
     mixture: Mixture = "3dpw"
-    """The published mixture of data sets, and its weights, by the set that it is for."""
+    """The published mixture of data sets, and its weights, by the set that it is for, without or
+    with BEDLAM."""
     sets: tuple[str, ...] | None = None
     """Only these data sets of the mixture."""
-    people: int = 0
-    """How many synthetic people to learn from, besides or instead of the data sets."""
-    people_share: float = 0.5
-    """Share of synthetic people among the samples, where there are data sets too."""
-    people_folder: Path | None = None
-    """Where they are kept once drawn (output/people if not given); trainings may share it."""
-    people_seed: int = 0
-    """Other people for another seed."""
-    poses: Path | None = None
-    """Their poses: a file of `python -m regressor.data.people`."""
-    body: Path | None = None
-    """An SMPL file; the default body without it."""
     start: Path | None = None
     """Weights to start from: a file of this training, or a published checkpoint, or one of an
     HRNet alone, or of `train dsr --network located`, whose pyramid is taken."""
@@ -97,33 +92,17 @@ class PersPoseTraining(RunOptions):
     rotation: bool = True
     """Perspective rotation: crops are cut with the camera turned to the person."""
     backbone: str | None = None
-    pixels: int | None = None
-    batch: int | None = None
-    learning_rate: float | None = None
     schedule: Literal["published", "cosine"] | None = None
-    epochs: int | None = None
-    average: float | None = None
-    clip: float | None = None
     heat: float | None = None
-    check_people: int = 64
-    """Synthetic people of held-out subjects, on whom errors are measured; 0 for none."""
 
     def recipe(self) -> Recipe:
         """The preset with what was given in its place. Raises PosecastError for what can't be."""
-        self.check()
-        if self.data is None and self.people < 1:
-            raise PosecastError(
-                "There is nothing to learn from: give --data FOLDER, or --people and a number."
-            )
+        given = self.given(entry.name for entry in fields(Recipe))
         if unknown := [name for name in self.sets or () if name not in MIXTURES[self.mixture]]:
             raise PosecastError(
                 f"--sets {unknown[0]} isn't in the mixture {self.mixture}: it has "
                 f"{', '.join(MIXTURES[self.mixture])}."
             )
-        names = {entry.name for entry in fields(Recipe)}
-        given = {n: getattr(self, n) for n in names if getattr(self, n, None) is not None}
-        if bad := [n for n in given if n in _POSITIVE and given[n] <= 0]:
-            raise PosecastError(f"--{bad[0].replace('_', '-')} has to be above 0.")
         recipe = replace(CPU if self.preset == "cpu" else PAPER[self.mixture], **given)
         if recipe.backbone not in (*SIZES, *DEPTHS):
             known = ", ".join((*SIZES, *DEPTHS))

@@ -12,14 +12,13 @@ from regressor.data.people import load_poses
 from regressor.errors import FileFormatError
 from regressor.smpl.body import Body, load_body
 from regressor.training.checks import Told
+from regressor.training.images import Result, learn
 from regressor.training.perspose import options as presets
 from regressor.training.perspose.module import Perspective
 from regressor.training.perspose.options import PersPoseTraining, Recipe
 from regressor.training.perspose.people import WidePeople, wide_people
 from regressor.training.perspose.pictures import open_sets
 from regressor.training.perspose.samples import Labels
-from regressor.training.run import learn
-from regressor.training.timing import Clock
 from regressor.training.trainer import claim
 
 WEIGHTS = "perspose.safetensors"
@@ -115,6 +114,7 @@ def made_of(options: PersPoseTraining, recipe: Recipe) -> dict:
         **{name: value for name, value in asdict(recipe).items() if name not in FREE},
         **network_options(options, recipe),
         "data": str(options.data),
+        **({"mixture": options.mixture} if options.data is not None else {}),
         "sets": options.sets,
         "people": options.people,
         "start": str(options.start),
@@ -138,37 +138,5 @@ def train_perspose(options: PersPoseTraining) -> dict[str, float]:
     checks = list(wide(options, recipe, body, True).batches()) if options.check_people else []
     claim(options, made_of(options, recipe))
     module = Perspective(network, labels, recipe, options.seed, len(mixture))
-    found, clock = learn(options, recipe, module, mixture, checks, Told())
-    if module.trainer.is_global_zero:
-        save(options, recipe, module, found, clock, module.trainer.global_step)
-        for sentence in mixture.report():
-            print(sentence)
-    return found
-
-
-def save(
-    options: PersPoseTraining,
-    recipe: Recipe,
-    module: Perspective,
-    found: dict[str, float],
-    clock: Clock,
-    step: int,
-) -> None:
-    """Weights with their card: all that `estimate` and a reader need to know of them."""
-    card = {
-        "body": "default" if options.body is None else "smpl",
-        "preset": options.preset,
-        "people": options.people,
-        "steps": step,
-        "samples_per_step": recipe.batch * module.trainer.world_size,
-        "minutes": round(clock.spent / 60, 1),
-        "held_out_mm": found,
-        "skipped": int(module.skipped),
-    }
-    checkpoints.save(
-        module.best,
-        options.output / WEIGHTS,
-        name="perspose",
-        options=network_options(options, recipe),
-        card=card,
-    )
+    result = Result(WEIGHTS, "perspose", network_options(options, recipe))
+    return learn(options, recipe, module, mixture, checks, Told(), result)
