@@ -78,7 +78,7 @@ def test_a_point_of_the_body_is_where_the_crop_s_keypoint_says(body, people, tur
             "rotation": crop.rotation.float()[None], "intrinsics": crop.intrinsics.float()[None],
             "coco17": torch.zeros(1, 17, 3), "joints_3dhp": torch.zeros(1, 17, 3),
             "has_smpl": torch.ones(1, dtype=torch.bool),
-            "has_3dhp": torch.zeros(1), "has_coco": torch.zeros(1),
+            "has_3dhp": torch.zeros(1), "has_coco": torch.zeros(1), "height": torch.zeros(1),
         }  # fmt: skip
         labelled = Labels(body)(sample)
         uv = target_of(labelled, 64).uv[0, :24]

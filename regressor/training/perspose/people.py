@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from regressor.data.mixture import seed_of
 from regressor.data.people import SyntheticOptions, SyntheticPeople
 from regressor.data.poses import Poses
 from regressor.images import crops
+from regressor.images.perspose import BETAS
 from regressor.smpl.body import Body
 from regressor.training.kept import AT_ONCE, fill, open_arrays
 from regressor.training.perspose.augment import Augmentation, Change, crop_of, draw_change, recolour
@@ -80,7 +82,8 @@ class WidePeople:
             "intrinsics": crop.intrinsics.float(),
             "rotation": crop.rotation.float(),
             "encoded": torch.tensor(True),
-            **{name: torch.as_tensor(kept[name]) for name in ("pose", "betas", "translation")},
+            **{name: torch.as_tensor(kept[name]) for name in ("pose", "translation")},
+            "betas": F.pad(torch.as_tensor(kept["betas"]), (0, BETAS - 10)),
             "has_smpl": torch.tensor(True),
             **nothing(),
             "index": torch.tensor(index),
@@ -114,6 +117,7 @@ def nothing() -> dict[str, Tensor]:
         "has_3dhp": torch.tensor(False),
         "has_coco": torch.tensor(False),
         "uv_weight": torch.tensor(1.0),
+        "height": torch.tensor(0.0),
         "joints_3dhp": torch.zeros(17, 3),
         "coco17": torch.zeros(17, 3),
     }

@@ -3,20 +3,35 @@
 A sample is a dictionary of tensors: image (3, S, S) normalised; intrinsics (3, 3) of the crop, px;
 rotation (3, 3) from the true camera's axes to the crop's; encoded, whether the intrinsics are
 known; has_smpl, has_3dhp, has_coco and uv_weight; pose (24, 3, 3) rotations, the first in the true
-camera's axes, betas (10,) and translation (3,) m of SMPL; joints_3dhp (17, 3) m and coco17 (17, 3)
-px and visibility, of the crop.
+camera's axes, betas (11,) and translation (3,) m of SMPL; joints_3dhp (17, 3) m and coco17 (17, 3)
+px and visibility, of the crop; height, m, 0 where the betas tell it.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regressor.images.perspose import BETAS
 from regressor.skeletons import H36M17
 from regressor.smpl.analytic_ik import posed_twists
 from regressor.smpl.body import Body, chain
 from regressor.smpl.landmarks import RidingLandmarks
+
+
+@dataclass
+class Seen:
+    """What a data set tells of one person; px are the picture's, axes the true camera's."""
+
+    picture: Path
+    box: Tensor
+    """(4,) x, y, width and height, px, double."""
+    intrinsics: np.ndarray | None
+    """(3, 3) px, or None where the camera isn't known."""
+    labels: dict[str, Tensor]
+    """The part of a sample that tells of the person."""
 
 
 class Labels(nn.Module):
@@ -38,7 +53,7 @@ class Labels(nn.Module):
 
         joints17 (B, 1, 3) has Human3.6M's pelvis alone, which is all that the losses read of it.
         """
-        betas, turn = batch["betas"], batch["rotation"]
+        betas, turn = batch["betas"][:, :10], batch["rotation"]  # bodies here have ten
         rest = self.body.joints_at_rest(betas)
         world, joints = chain(batch["pose"], rest)
         joints = joints + batch["translation"][:, None]
@@ -46,15 +61,14 @@ class Labels(nn.Module):
         pelvis = joints[:, self.carrier] + (world[:, self.carrier] @ offset[..., None])[..., 0]
         world = turn[:, None] @ world
         pose = torch.cat([world[:, :1], batch["pose"][:, 1:]], dim=1)
-        tall = self.body.v_template[:, 1] + torch.einsum(
-            "bk,vk->bv", betas, self.body.shapedirs[:, 1]
-        )
+        shaped = torch.einsum("bk,vk->bv", betas, self.body.shapedirs[:, 1])
+        heights = self.body.v_template[:, 1] + shaped
+        tall = heights.amax(1) - heights.amin(1)
         return {
             **batch,
             "joints24": joints @ turn.transpose(1, 2),
             "joints17": pelvis[:, None] @ turn.transpose(1, 2),
             "twists": posed_twists(rest, world),
             "pose": pose,
-            "betas": nn.functional.pad(betas, (0, BETAS - betas.shape[1])),
-            "height": tall.amax(1) - tall.amin(1),
+            "height": torch.where(batch["height"] > 0, batch["height"], tall),
         }
