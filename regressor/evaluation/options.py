@@ -12,6 +12,7 @@ from regressor.refine import REFINEMENTS
 
 Method = tyro.extras.literal_type_from_choices(images.spellings())
 Lifter = tyro.extras.literal_type_from_choices(lifters.names())
+Kind = Literal["hard", "plain", "wide"]
 Refinement = tyro.extras.literal_type_from_choices(list(REFINEMENTS))
 
 
@@ -83,7 +84,12 @@ class PeopleEvaluation(command.Reporting):
 
     checkpoint: Path | None = None
     """Weights of the network; what is shipped, if not given."""
-    method: Method = "dsr"  # pyright: ignore[reportInvalidTypeForm]
+    method: Method | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """The network of an authors' file, dsr if not given; ours know theirs."""
+    people: Kind | None = None
+    """hard: often in part, behind things and by all lenses, as `train dsr` has them; plain: as its
+    --plain-people; wide: anywhere in frames of 25 to 110 degrees, as `train perspose` has them,
+    with errors by where they stand. wide for perspose if not given, hard for others."""
     poses: Path | None = None
     """Poses to draw from (`python -m regressor.data.people`): those of held-out subjects are used.
     Without it, random poses."""
@@ -97,6 +103,8 @@ class PeopleEvaluation(command.Reporting):
     """Side of the pictures; a network that wants smaller ones makes them itself."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("evaluation")
     """The folder to write to."""
+    plot: bool = True
+    """Draw the errors of wide people (needs matplotlib)."""
     device: str = "auto"
 
     def reads(self) -> Sequence[Path | None]:

@@ -1,156 +1,202 @@
-"""Scores on synthetic people whom a network has not seen, whose bodies are known exactly."""
+"""Scores on synthetic people whom a network has not seen, whose bodies are known exactly.
 
-import csv
-import json
-from collections.abc import Mapping
+Every image network can be measured on the same people, each by crops that its own kind of camera
+takes: turned to the person or not. All are judged as SMPL's bodies in the true camera's axes.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from regressor import checkpoints, images
 from regressor.command import check_output
-from regressor.data.mixture import seed_of
-from regressor.data.people import SyntheticOptions, SyntheticPeople, load_poses
 from regressor.errors import PosecastError
-from regressor.evaluation.options import PeopleEvaluation
+from regressor.evaluation import people_report as report
+from regressor.evaluation.options import Kind, PeopleEvaluation
+from regressor.evaluation.people_drawn import Crowd, gather
+from regressor.evaluation.predictions import bodies_seen
 from regressor.files import replacing
-from regressor.images.crops import MEAN, STD
+from regressor.images.crops import MEAN, SIZE, STD, to_side
 from regressor.images.hmr import HmrOutput, answer
 from regressor.images.joints import Joints49
 from regressor.images.perspose import PersPose
-from regressor.images.predict import load_network
+from regressor.images.predict import ImageNetwork, load_network
 from regressor.progress import Progress
-from regressor.smpl.body import load_body
+from regressor.smpl.body import Body, load_body
 from regressor.training.objective import PosedBody
-from regressor.training.scores import NAMES, errors
+from regressor.training.scores import errors
 from rendering import overlay
-from rendering.cameras import weak_to_translation
-from rendering.people import PeopleOptions, TurnedViews, ViewOptions
-from rendering.semantic import crop_intrinsics
+from rendering.perspective import Crop, to_turned
 
-BATCH = 16
-HELD_OUT_SEED = 20211011  # keeps these people apart from any that a training draws
 WORST = 8
+SETS: dict[Kind, str] = {
+    "hard": "in crops that may show a part of them, behind things, by all lenses",
+    "plain": "whole, upright, before long lenses",
+    "wide": "anywhere in frames of 25 to 110 degrees",
+}
 PROTOCOL = {
-    "set": "synthetic people, poses of held-out subjects",
     "mpjpe": "14 joints (of the 24 in which data sets are labelled), about the middle of the hips",
     "pa_mpjpe": "the same after rotation, scale and shift of every person",
     "pve": "all vertices, about the middle of the hips",
     "shape": "all vertices of the bodies at rest, each about its mean",
+    "root": "SMPL's first joint, where it stands before the true camera; of weak perspective: as "
+    "seen straight on by the crop's true camera",
     "units": "mm; mean over people, and its standard error",
 }
 
 
 def evaluate_people(options: PeopleEvaluation, progress: Progress) -> tuple[str, list[Path]]:
-    """What to tell, and the files: scores.json, people.csv and worst.png."""
+    """What to tell, and the files: scores.json, people.csv, worst.png; of wide people errors by
+    where they stand too: scores.csv and errors.png."""
     if options.count < 2:
         raise PosecastError("--count must be at least 2.")
     if options.pixels < 1 or options.seed < 0:
         raise PosecastError("--pixels has to be above 0, and --seed not below.")
     check_output(options.output / "scores.json", ".json", "a file of scores")
-    found = load_network(options.method, options.checkpoint, options.device, "--checkpoint")
-    if isinstance(found.network, PersPose):
-        raise PosecastError(
-            "These synthetic people are drawn as crops, without the camera that perspose sees: "
-            "evaluate it on 3dpw."
-        )
-    body = load_body(options.body)
+    method = options.method or method_of(options.checkpoint)
+    found = load_network(method, options.checkpoint, options.device, "--checkpoint")
+    network, body = found.network, _body_for(found, options.body)
+    body = body.to(next(network.parameters()).device)
+    kind = options.people or ("wide" if isinstance(network, PersPose) else "hard")
+    turn, device = bool(getattr(network, "rotation", False)), body.v_template.device
+    crowd = gather(options, kind, load_body(options.body), turn, device)
+    scores, places, pictures = score(network, crowd, body, progress)
+    groups = report.groups_of(scores, places)
+    source = f"{method}, {options.checkpoint or 'shipped weights'}"
+    protocol = {
+        "set": f"synthetic people, poses of held-out subjects, {SETS[kind]}",
+        "people": kind,
+        "network": source,
+        "count": options.count,
+        "seed": options.seed,
+        "poses": str(options.poses),
+        **PROTOCOL,
+    }
+    names = ["scores.json", "people.csv", "worst.png"]
+    paths = [options.output / name for name in names]
+    report.write_json(paths[0], protocol, groups)
+    report.write_people(paths[1], scores, places)
+    _write_pictures(paths[2], pictures)
+    heading = f"{options.count} synthetic people ({kind}), {source}."
+    if places:
+        paths.append(options.output / "scores.csv")
+        report.write_groups(paths[-1], groups)
+        if options.plot:
+            paths.append(options.output / "errors.png")
+            report.write_plot(paths[-1], groups, heading)
+    return f"{heading}\n{report.table(groups)}", paths
+
+
+def method_of(checkpoint: Path | None) -> str:
+    """The method that our weights are for; dsr of others, and of what isn't an image network's."""
+    if checkpoint is None or checkpoint.suffix != ".safetensors":
+        return "dsr"
+    name = checkpoints.read_metadata(checkpoint)["name"]
+    return images.method(name) if name in images.spellings() else "dsr"
+
+
+def _body_for(found: ImageNetwork, file: Path | None) -> Body:
+    body = load_body(file)
     if not found.knows(body):
         raise PosecastError(
             "The network knows other shapes than this body's: "
-            + ("leave --body out." if options.body else "name your SMPL file by --body.")
+            + ("leave --body out." if file else "name your SMPL file by --body.")
         )
-    device = next(found.network.parameters()).device
-    poses = load_poses(options.poses).split(validation=True) if options.poses else None
-    view = TurnedViews() if getattr(found.network, "rotation", False) else ViewOptions()
-    drawing = SyntheticOptions(people=PeopleOptions(size=options.pixels, view=view))
-    people = SyntheticPeople(body, poses, drawing, device=device)
-    scores, pictures = score(found.network, people, options.count, options.seed, progress)
-    summary = summarise(scores)
-    paths = [options.output / name for name in ("scores.json", "people.csv", "worst.png")]
-    network = f"{options.method}, {options.checkpoint or 'shipped weights'}"
-    drawn = {"count": options.count, "seed": options.seed, "poses": str(options.poses)}
-    _write(paths, {"network": network, **drawn, **PROTOCOL}, summary, scores, pictures)
-    told = ", ".join(f"{name} {mean:.1f} ± {error:.1f}" for name, (mean, error) in summary.items())
-    return f"{options.count} synthetic people, mm: {told}.", paths
+    return body
 
 
 @torch.no_grad()
 def score(
-    network: nn.Module,
-    people: SyntheticPeople,
-    count: int,
-    seed: int = 1,
-    progress: Progress | None = None,
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Each person's errors (N,) mm by name (`training.scores`), and pictures of the worst.
+    network: nn.Module, crowd: Crowd, body: Body, progress: Progress | None = None
+) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
+    """Each person's errors (N,) mm by name (`training.scores`, and root), their places (N,) by
+    name, where those are told, and pictures of the worst.
 
-    The same seed draws the same people, whatever the network. The pictures (K, 3, S, 3 S), 0 to 1,
-    are the crop, the body over it and from its side.
+    body: theirs, on the network's device. The pictures (K, 3, S, 3 S), 0 to 1, are the crop, the
+    body over it as the crop's camera sees it, and from its side.
     """
     network.eval()
-    posed = PosedBody(people.body, Joints49(people.body)).to(people.device)
-    found: dict[str, list[Tensor]] = {name: [] for name in NAMES}
-    worst = _Worst(people)
-    for number, start in enumerate(range(0, count, BATCH)):
-        batch = people.batch(min(BATCH, count - start), seed_of(HELD_OUT_SEED, seed, number))
-        output = HmrOutput(*(part.float() for part in answer(network, batch)))
-        some = errors(posed, output, batch)
-        for name in NAMES:
-            found[name].append(some[name].cpu())
-        vertices, _ = posed(output.rotmat, output.betas)
-        worst.see(some["mpjpe"], batch["image"], vertices, output.cam)
+    device = body.v_template.device
+    posed = PosedBody(body, Joints49(body)).to(device)
+    found, places = [], []
+    worst, done = _Worst(torch.as_tensor(body.faces, device=device)), 0
+    for batch in crowd.batches():
+        batch = {name: value.to(device) for name, value in batch.items()}
+        rotations, betas, trans = look(network, batch, body)
+        # Their weak perspective plays no part in what is measured.
+        some = errors(posed, HmrOutput(rotations, betas, torch.empty(0)), batch)
+        root = trans + body.joints_at_rest(betas)[:, 0]
+        true = batch["translation"] + body.joints_at_rest(batch["betas"])[:, 0]
+        some["root"] = 1000 * (root - true).norm(dim=-1)
+        found.append(some)
+        places.append({name: batch[name] for name in report.BY if name in batch})
+        vertices, _ = posed(rotations, betas)
+        seen = to_turned(vertices + trans[:, None], batch["rotation"])
+        worst.see(some["mpjpe"], batch["image"], seen, batch["intrinsics"])
+        done += len(rotations)
         if progress is not None:
-            progress.update("people", start + len(some["mpjpe"]), count)
-    return {name: torch.cat(parts) for name, parts in found.items()}, worst.pictures()
+            progress.update("people", done, crowd.count)
+    return _joined(found), _joined(places), worst.pictures()
+
+
+def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
+
+
+def look(network: nn.Module, batch: dict[str, Tensor], body: Body) -> tuple[Tensor, Tensor, Tensor]:
+    """Rotations (B, 24, 3, 3), betas (B, 10), SMPL's translation (B, 3) m by the network, in the
+    axes of the people's true poses."""
+    side = batch["image"].shape[-1]
+    own = batch
+    if isinstance(network, PersPose):  # the others make crops smaller themselves
+        smaller = to_side(batch["image"], network.pixels)
+        camera = resized(batch["intrinsics"], network.pixels / side)
+        own = {**batch, "image": smaller, "intrinsics": camera}
+    output = answer(network, own)
+    output = type(output)(*(part.float() for part in output))
+    camera = resized(batch["intrinsics"], SIZE / side)
+    return bodies_seen(output, Crop(torch.eye(3), camera, batch["rotation"]), body)
+
+
+def resized(intrinsics: Tensor, factor: float) -> Tensor:
+    """Intrinsics (B, 3, 3) of pictures whose sides became `factor` times as long."""
+    return intrinsics * intrinsics.new_tensor([factor, factor, 1])[:, None]
+
+
+@dataclass
+class _Seen:
+    """A person: their error, crop (3, S, S), body (V, 3) m before its camera, intrinsics (3, 3)."""
+
+    error: float
+    image: Tensor
+    vertices: Tensor
+    intrinsics: Tensor
 
 
 class _Worst:
     """Keeps the people with the largest errors."""
 
-    def __init__(self, people: SyntheticPeople):
-        self.faces = torch.as_tensor(people.body.faces, device=people.device)
-        self.kept: list[tuple[float, Tensor, Tensor]] = []
+    def __init__(self, faces: Tensor):
+        self.faces = faces
+        self.kept: list[_Seen] = []
 
-    def see(self, error: Tensor, images: Tensor, vertices: Tensor, cam: Tensor) -> None:
-        place = weak_to_translation(cam, size=images.shape[-1])[:, None]
-        here = zip(error.tolist(), images, vertices + place, strict=True)
-        self.kept = sorted([*self.kept, *here], key=lambda one: -one[0])[:WORST]
+    def see(self, error: Tensor, images: Tensor, vertices: Tensor, intrinsics: Tensor) -> None:
+        here = map(_Seen, error.tolist(), images, vertices, intrinsics)
+        self.kept = sorted([*self.kept, *here], key=lambda one: -one.error)[:WORST]
 
     def pictures(self) -> Tensor:
-        images = torch.stack([image for _, image, _ in self.kept])
-        meshes = torch.stack([mesh for _, _, mesh in self.kept])
+        images = torch.stack([one.image for one in self.kept])
+        meshes = torch.stack([one.vertices for one in self.kept])
+        cameras = torch.stack([one.intrinsics for one in self.kept])
         mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
-        camera = crop_intrinsics(images.shape[-1]).to(images.device).expand(len(images), 3, 3)
-        return overlay.strip(images * std + mean, meshes, self.faces, camera)
+        return overlay.strip(images * std + mean, meshes, self.faces, cameras)
 
 
-def summarise(scores: Mapping[str, Tensor]) -> dict[str, tuple[float, float]]:
-    """The mean of each error, and that mean's standard error."""
-    return {
-        name: (float(values.mean()), float(values.std() / len(values) ** 0.5))
-        for name, values in scores.items()
-    }
-
-
-def _write(
-    paths: list[Path],
-    protocol: dict[str, Any],
-    summary: dict[str, tuple[float, float]],
-    scores: dict[str, Tensor],
-    pictures: Tensor,
-) -> None:
+def _write_pictures(file: Path, pictures: Tensor) -> None:
     from PIL import Image
 
-    means = {f"{n}_mm": {"mean": mean, "error": error} for n, (mean, error) in summary.items()}
-    with replacing(paths[0]) as beside:
-        beside.write_text(json.dumps({"protocol": protocol, "overall": means}, indent=1) + "\n")
-    with replacing(paths[1]) as beside, beside.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["person", *(f"{name}_mm" for name in scores)])
-        for number, row in enumerate(zip(*(v.tolist() for v in scores.values()), strict=True)):
-            writer.writerow([number, *(round(value, 2) for value in row)])
     sheet = torch.cat([*overlay.to_bytes(pictures).cpu()], dim=0)
-    with replacing(paths[2]) as beside:
+    with replacing(file) as beside:
         Image.fromarray(sheet.numpy()).save(beside, format="PNG")

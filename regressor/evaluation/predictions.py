@@ -17,7 +17,7 @@ from regressor.errors import PosecastError
 from regressor.evaluation.bodies import Bodies
 from regressor.images.crops import SIZE, to_input, warp
 from regressor.images.hmr import answer
-from regressor.images.perspose import PersPose
+from regressor.images.perspose import PersPose, PersPoseOutput
 from regressor.images.predict import (
     DEFAULT_BODY,
     ImageNetwork,
@@ -146,7 +146,16 @@ def find_bodies(
         images = LabelledImages(Records("people", *places, **no_labels(count)), network.convention)
     output, read = look(network, Crops(images, tally), workers, crops.intrinsics, progress)
     crops = Crop(*(part[read] for part in crops))
-    if turning:
+    return Found(*bodies_seen(output, crops, body), read)
+
+
+def bodies_seen(output: Any, crops: Crop, body: Body) -> tuple[Tensor, Tensor, Tensor]:
+    """What an image network says of crops, in the true camera's axes.
+
+    crops: their cameras, for weak perspective of crops of SIZE. Rotations (N, 24, 3, 3), betas
+    (N, 10) and SMPL's translation (N, 3) m.
+    """
+    if isinstance(output, PersPoseOutput):
         betas = betas_of(output, body.joints_at_rest)
         rest = body.joints_at_rest(betas)
         rotations, pelvis = bodies_of(output, rest, crops.rotation)
@@ -154,7 +163,7 @@ def find_bodies(
         betas, rest = output.betas, body.joints_at_rest(output.betas)
         output, pelvis = turned_back(output, crops, rest)
         rotations = output.rotmat
-    return Found(rotations, betas, pelvis - rest[:, 0], read)
+    return rotations, betas, pelvis - rest[:, 0]
 
 
 def by_network(

@@ -3,14 +3,10 @@
 import pytest
 import torch
 
-from regressor import checkpoints, images
 from regressor.data.tally import Tally
 from regressor.data.threedpw import load_split
-from regressor.errors import PosecastError
 from regressor.evaluation import predictions
 from regressor.evaluation.bodies import Bodies
-from regressor.evaluation.options import PeopleEvaluation
-from regressor.evaluation.people import evaluate_people
 from regressor.images.hmr import HMR
 from regressor.images.perspose import PersPose
 from regressor.images.predict import ImageNetwork
@@ -84,13 +80,3 @@ def test_a_perfect_network_has_the_true_rotations(tmp_path, monkeypatch, kind):
         ahead = 4 * turns[first : first + len(one.frames), 2].numpy()  # before the turned camera
         torch.testing.assert_close(one.trans + rest, ahead, atol=5e-3, rtol=0, check_dtype=False)
         first += len(one.frames)
-
-
-def test_synthetic_crops_are_refused_in_a_sentence(tmp_path):
-    file = tmp_path / "small.safetensors"
-    network = images.create("perspose", backbone="w8", pixels=64)
-    options = {"backbone": "w8", "pixels": 64}
-    checkpoints.save(network, file, name="perspose", options=options, card={"body": "default"})
-    wanted = PeopleEvaluation(method="perspose", checkpoint=file, output=tmp_path / "out")
-    with pytest.raises(PosecastError, match="without the camera that perspose sees"):
-        evaluate_people(wanted, Progress("none"))

@@ -1,6 +1,6 @@
 """Synthetic people before wide cameras: drawn once, kept, and cropped as a training wants them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -97,18 +97,23 @@ class WidePeople:
             yield {name: torch.stack([one[name] for one in some]) for name in some[0]}
 
     def places(self) -> dict[str, np.ndarray]:
-        """Where people stand, each (N,): the camera's horizontal `fov_deg`; how far the middle of
-        the box is `off`, in halves of the frame's diagonal; `off_deg`, the angle of its ray."""
+        """Where all people stand (`places_of`)."""
         for index in range(0, self.length, AT_ONCE):
             self.kept(index)
-        frame, box, camera = (self.arrays[n] for n in ("frame", "box", "intrinsics"))
-        focal = camera[:, 0, 0]
-        away = np.linalg.norm(box[:, :2] + box[:, 2:] / 2 - camera[:, :2, 2], axis=1)
-        return {
-            "fov_deg": np.degrees(2 * np.arctan(frame[:, 2] / 2 / focal)),
-            "off": away / (np.linalg.norm(frame[:, 2:], axis=1) / 2),
-            "off_deg": np.degrees(np.arctan(away / focal)),
-        }
+        return places_of(self.arrays)
+
+
+def places_of(kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Where people stand, each (N,): the camera's horizontal `fov_deg`; how far the middle of the
+    box is `off`, in halves of the frame's diagonal; `off_deg`, the angle of its ray."""
+    frame, box, camera = (kept[name] for name in ("frame", "box", "intrinsics"))
+    focal = camera[:, 0, 0]
+    away = np.linalg.norm(box[:, :2] + box[:, 2:] / 2 - camera[:, :2, 2], axis=1)
+    return {
+        "fov_deg": np.degrees(2 * np.arctan(frame[:, 2] / 2 / focal)),
+        "off": away / (np.linalg.norm(frame[:, 2:], axis=1) / 2),
+        "off_deg": np.degrees(np.arctan(away / focal)),
+    }
 
 
 def nothing() -> dict[str, Tensor]:
