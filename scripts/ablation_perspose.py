@@ -186,12 +186,14 @@ def rows_of(options: Options) -> list[dict[str, Any]]:
     for arm, values in found.items():
         row: dict[str, Any] = {"arm": arm, "steps": values["steps"], "minutes": values["minutes"]}
         for name in TITLES:
-            row[name] = mean_of(values[name])
+            told = {name: values[name]}
             if arm != "neither" and "neither" in found:
-                row[f"{name}_gain"] = mean_of(values[name] - found["neither"][name])
-            for by, (_, limits) in BY.items():
-                some = classes(values[by], limits)
-                row[f"{name}_by_{by}"] = [mean_of(values[name][mine]) for mine in some]
+                told[f"{name}_gain"] = values[name] - found["neither"][name]
+            for key, every in told.items():
+                row[key] = mean_of(every)
+                for by, (_, limits) in BY.items():
+                    some = classes(values[by], limits)
+                    row[f"{key}_by_{by}"] = [mean_of(every[mine]) for mine in some]
         rows.append(row)
     return rows
 
@@ -225,27 +227,31 @@ def table(rows: list[dict[str, Any]]) -> str:
         "| --- | --- | --- |" + " --- |" * len(TITLES),
     ]
     for row in rows:
-        cells = []
-        for name in TITLES:
-            gain = row.get(f"{name}_gain")
-            more = "" if gain is None else f" ({gain['mean']:+.1f} ± {gain['error']:.1f})"
-            cells.append(f"{row[name]['mean']:.1f}{more}")
+        cells = [cell(row[name], row.get(f"{name}_gain")) for name in TITLES]
         title, told = ARMS[row["arm"]][2], f"{row['steps']} | {row['minutes']}"
         lines.append(f"| {title} | {told} | " + " | ".join(cells) + " |")
     for by, (title, limits) in BY.items():
         names = names_of(limits)
         some = [part["count"] for part in rows[0][f"mpjpe_by_{by}"]]
-        lines += ["", f"MPJPE / PA-MPJPE by {title} (people: {', '.join(map(str, some))}):", ""]
-        lines += ["| arm | " + " | ".join(names) + " |", "| --- |" + " --- |" * len(names)]
-        for row in rows:
-            pairs = zip(row[f"mpjpe_by_{by}"], row[f"pa_mpjpe_by_{by}"], strict=True)
-            cells = [f"{one['mean']:.1f} / {other['mean']:.1f}" for one, other in pairs]
-            lines.append(f"| {ARMS[row['arm']][2]} | " + " | ".join(cells) + " |")
+        for name in ("mpjpe", "pa_mpjpe"):
+            lines += ["", f"{TITLES[name]} by {title} (people: {', '.join(map(str, some))}):", ""]
+            lines += ["| arm | " + " | ".join(names) + " |", "| --- |" + " --- |" * len(names)]
+            for row in rows:
+                means = row[f"{name}_by_{by}"]
+                gains = row.get(f"{name}_gain_by_{by}", [None] * len(means))
+                cells = [cell(*pair) for pair in zip(means, gains, strict=True)]
+                lines.append(f"| {ARMS[row['arm']][2]} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
+def cell(mean: dict[str, float], gain: dict[str, float] | None) -> str:
+    """A mean, and in brackets its difference from neither with the standard error."""
+    more = "" if gain is None else f" ({gain['mean']:+.1f} ± {gain['error']:.1f})"
+    return f"{mean['mean']:.1f}{more}"
+
+
 def plot(rows: list[dict[str, Any]], file: Path) -> None:
-    """Errors of each arm by class, with their standard errors."""
+    """Errors of each arm by class; bars: the standard error of the difference from neither."""
     try:
         import matplotlib
 
@@ -266,9 +272,11 @@ def plot(rows: list[dict[str, Any]], file: Path) -> None:
             names = names_of(limits)
             for number, row in enumerate(rows):
                 some = row[f"{name}_by_{by}"]
+                gains = row.get(f"{name}_gain_by_{by}")
                 places = np.arange(len(some)) + 0.06 * (number - 1.5)
                 axis.errorbar(
-                    places, [one["mean"] for one in some], [one["error"] for one in some],
+                    places, [one["mean"] for one in some],
+                    None if gains is None else [one["error"] for one in gains],
                     marker="o", markersize=4, capsize=2, label=ARMS[row["arm"]][2],
                 )  # fmt: skip
             axis.set_xticks(range(len(names)), names)
