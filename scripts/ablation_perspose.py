@@ -23,6 +23,7 @@ import tyro
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from regressor import checkpoints
 from regressor.errors import PosecastError
+from regressor.evaluation.people_report import BY
 from regressor.files import replacing
 from regressor.smpl.body import load_body
 from regressor.training.kept import AT_ONCE
@@ -36,15 +37,6 @@ ARMS = {
     "both": (True, True, "PE + PR"),
 }
 TITLES = {"mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "root": "place"}
-# What errors are told by: title, and the limits of its classes.
-BY = {
-    "fov_deg": ("field of view, degrees", (25.0, 45.0, 65.0, 85.0, 110.01)),
-    "off": (
-        "distance from the picture's middle, half diagonals",
-        (0.0, 0.2, 0.4, 0.6, 1.0),
-    ),
-    "off_deg": ("angle off the camera's axis, degrees", (0.0, 10.0, 20.0, 30.0, 60.0)),
-}
 
 
 @dataclass
@@ -161,15 +153,14 @@ def results(options: Options) -> dict[str, dict[str, Any]]:
 
 
 def classes(values: np.ndarray, limits: tuple[float, ...]) -> list[np.ndarray]:
-    """Who (N,) belongs to each class."""
-    return [
-        (values >= low) & (values < high) for low, high in zip(limits[:-1], limits[1:], strict=True)
-    ]
+    """Who (N,) belongs to each class; the outermost keep nobody out."""
+    number = np.digitize(values, limits[1:-1])
+    return [number == i for i in range(len(limits) - 1)]
 
 
 def names_of(limits: tuple[float, ...]) -> list[str]:
     """What each class is called."""
-    return [f"{low:g}-{high:.3g}" for low, high in zip(limits[:-1], limits[1:], strict=True)]
+    return [f"{low:g}-{high:g}" for low, high in zip(limits[:-1], limits[1:], strict=True)]
 
 
 def mean_of(values: np.ndarray) -> dict[str, float]:
