@@ -1,5 +1,7 @@
 """Wide-angle people: where a body's points are seen in the crops that are cut of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import roma
@@ -12,21 +14,27 @@ from regressor.images.perspose_losses import AS_3DHP, COCO_AS, LIMBS, target_of
 from regressor.skeletons import COCO17, H36M17, SMPL24
 from regressor.smpl import load_body
 from regressor.smpl.body import chain
-from regressor.training.perspose.augment import Augmentation, Change, crop_of
-from regressor.training.perspose.options import PersPoseTraining
+from regressor.training.perspose.augment import Augmentation, Change, crop_of, draw_change
+from regressor.training.perspose.options import PAPER, PersPoseTraining
 from regressor.training.perspose.people import WidePeople, drawn, wide_people
 from regressor.training.perspose.pictures import open_sets
 from regressor.training.perspose.samples import Labels
 from rendering.cameras import project
 from rendering.people import WideViews
 from rendering.people.outfits import Draw
-from rendering.perspective import homography, transform
+from rendering.perspective import corners, homography, transform
 from tests.data import threedpw_files
 from tests.data.people_files import picture, spin_arrays
 
 BOTH = pytest.mark.parametrize("turn", [False, True])
 CHANGES = pytest.mark.parametrize(
-    "change", [Change(), Change(roll=0.5, scale=0.8, shift=(0.1, -0.05), grown=1.2)]
+    "change",
+    [
+        Change(),
+        Change(roll=0.5, scale=0.8, shift=(0.1, -0.05), grown=1.2),
+        Change(aim=(0.1, -0.1)),
+        Change(roll=-0.4, scale=0.9, aim=(-0.08, 0.1)),
+    ],
 )
 
 
@@ -109,9 +117,39 @@ def test_rolling_and_scaling_a_crop_is_rolling_and_zooming_its_camera(body):
     box = torch.tensor([600.0, 80.0, 120.0, 120.0]).double()
     camera = torch.tensor([[400.0, 0, 320], [0, 400, 240], [0, 0, 1]]).double()
     for turn in (False, True):
-        crop = crop_of(box, camera, 64, turn, Change(roll=-0.4, scale=1.1, shift=(0.05, 0.1)))
+        change = Change(roll=-0.4, scale=1.1, shift=(0.05, 0.1), aim=(0.1, 0.05))
+        crop = crop_of(box, camera, 64, turn, change)
         bare = crop.intrinsics @ torch.linalg.inv(camera) @ homography(crop.rotation, camera)
         torch.testing.assert_close(crop.matrix / crop.matrix[2, 2], bare / bare[2, 2])
+
+
+def test_a_camera_that_misses_the_box_holds_all_of_it():
+    box = torch.tensor([600.0, 80.0, 120.0, 160.0]).double()
+    camera = torch.tensor([[400.0, 0, 320], [0, 410, 240], [0, 0, 1]]).double()
+    crop = crop_of(box, camera, 64, True, Change(aim=(0.1, -0.05)))
+    # The picture's pixel at which the camera aims is the one that the box's middle comes to.
+    aimed = torch.tensor([[320 + 12.0, 240 - 8.0]]).double()
+    rays = torch.cat([aimed, torch.ones(1, 1)], 1) @ torch.linalg.inv(camera).T
+    wanted = project(rays[None], crop.intrinsics[None])[0]
+    middle = (box[:2] + box[2:] / 2)[None]
+    torch.testing.assert_close(transform(crop.matrix, middle), wanted)
+    assert (wanted - 32).abs().min() > 1
+    torch.testing.assert_close(crop.intrinsics[:2, 2], torch.full((2,), 32.0).double())
+    held = transform(crop.matrix, corners(box))
+    torch.testing.assert_close((held - 32).abs().max(), torch.tensor(32.0).double())
+    still = crop_of(box, camera, 64, False, Change())
+    assert torch.equal(crop_of(box, camera, 64, False, Change(aim=(0.1, 0.1))).matrix, still.matrix)
+
+
+def test_aims_are_drawn_where_they_are_published():
+    rng = np.random.default_rng(0)
+    drawn = [draw_change(PAPER["bedlam-3dhp"].augmentation, rng) for _ in range(500)]
+    aims = np.array([change.aim for change in drawn if change.coloured])
+    assert np.abs(aims).max() <= 0.1 and np.allclose(aims.std(0), 0.1 / 3**0.5, atol=0.01)
+    assert all(change.aim == (0.0, 0.0) for change in drawn if not change.coloured)
+    assert [name for name, recipe in PAPER.items() if recipe.augmentation.aim] == ["bedlam-3dhp"]
+    changes = [draw_change(Augmentation(aim=aim), np.random.default_rng(3)) for aim in (0, 0.1)]
+    assert changes[0] == replace(changes[1], aim=(0.0, 0.0)) != changes[1]
 
 
 def test_all_arms_see_the_same_people(tmp_path, people):

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rendering.perspective import Crop, plain_crop, turned_crop
+from rendering.perspective import Crop, Jitter, plain_crop, turned_crop
 
 GREY = (0.299, 0.587, 0.114)
 
@@ -37,17 +37,22 @@ class Augmentation:
     box: float = 0.0
     """Share of the box by which its middle and its size are off, standard deviation: as a
     detector's boxes are. None as published."""
+    aim: float = 0.0
+    """Share of the box by which the turned camera misses its middle, at most, either way: 0.1 as
+    published, in few configurations. That any miss is as likely as another is our choice."""
 
 
 @dataclass(frozen=True)
 class Change:
     """What happens to a crop: it is rolled (radians, clockwise as it is seen), the person becomes
-    `scale` times as large, the box moves by `shift` (x, y) of its side and grows by `grown`."""
+    `scale` times as large, the box moves by `shift` (x, y) of its side and grows by `grown`; a
+    camera that turns brings its middle to `aim` (x, y) of its sides from the principal point."""
 
     roll: float = 0.0
     scale: float = 1.0
     shift: tuple[float, float] = (0.0, 0.0)
     grown: float = 1.0
+    aim: tuple[float, float] = (0.0, 0.0)
     coloured: bool = False
 
 
@@ -59,7 +64,10 @@ def draw_change(options: Augmentation, rng: np.random.Generator) -> Change:
         return Change(shift=(x, y), grown=1 + grown)
     roll = np.radians(options.roll_deg) * how_much[0] if often[1] < options.roll else 0.0
     scale = 0.9 + 0.2 * how_much[1] if often[2] < options.scale else 1.0
-    return Change(float(roll), float(scale), (x, y), 1 + grown, coloured=True)
+    aim = (0.0, 0.0)
+    if options.aim:  # what else is drawn of a seed stays the same without it
+        aim = (rng.uniform(-options.aim, options.aim), rng.uniform(-options.aim, options.aim))
+    return Change(float(roll), float(scale), (x, y), 1 + grown, aim, coloured=True)
 
 
 def change_box(box: Tensor, change: Change) -> Tensor:
@@ -75,8 +83,12 @@ def crop_of(box: Tensor, intrinsics: Tensor, size: int, turn: bool, change: Chan
     turn: towards the person. The picture rolls about the principal point, as a camera does, and the
     crop follows the box.
     """
-    cut = turned_crop if turn else plain_crop
-    crop = cut(change_box(box, change), intrinsics, size)
+    box = change_box(box, change)
+    if turn:
+        aim = torch.tensor(change.aim).to(box) * box[2:]
+        crop = turned_crop(box, intrinsics, size, jitter=Jitter(aim))
+    else:
+        crop = plain_crop(box, intrinsics, size)
     cosine, sine = np.cos(change.roll), np.sin(change.roll)
     roll = torch.tensor([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]], dtype=box.dtype)
     # Pixels of a crop are square, so that a roll of the camera is one of the crop.
