@@ -25,7 +25,7 @@ from regressor import checkpoints
 from regressor.errors import PosecastError
 from regressor.evaluation.people_report import BY
 from regressor.files import replacing
-from regressor.smpl.body import load_body
+from regressor.smpl.genders import load_bodies
 from regressor.training.kept import AT_ONCE
 from regressor.training.perspose.options import PersPoseTraining
 
@@ -87,7 +87,7 @@ def draw_people(options: Options) -> None:
     from regressor.training.perspose.run import wide
 
     training, told = options.training("both"), time.monotonic()
-    recipe, body = training.recipe(), load_body()
+    recipe, body = training.recipe(), load_bodies().neutral
     for check in (True, False):
         people = wide(training, recipe, body, check)
         for first in range(0, len(people), AT_ONCE):
@@ -118,8 +118,9 @@ def measure(options: Options, arm: str, file: Path) -> None:
     from regressor.training.perspose.samples import Labels
 
     network, metadata = checkpoints.load(file)
-    training, body = options.training(arm), load_body()
-    people, labels = wide(training, training.recipe(), body, check=True), Labels(body)
+    training, bodies = options.training(arm), load_bodies()
+    people = wide(training, training.recipe(), bodies.neutral, check=True)
+    labels = Labels(bodies)
     found = [errors(look(network, batch), labels(batch)) for batch in people.batches()]
     every: dict[str, Any] = {n: torch.cat([one[n] for one in found]).tolist() for n in NAMES}
     every |= {name: value.tolist() for name, value in people.places().items()}

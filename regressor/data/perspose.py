@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from regressor.data.images import gender_codes
 from regressor.errors import FileFormatError
 from regressor.images.perspose import BETAS
 from regressor.safe_pickle import load_pickle
@@ -61,6 +62,9 @@ class Prepared:
     root: Path  # folder that the pictures' names start from
     names: np.ndarray  # (N,) str, of pictures
     arrays: dict[str, np.ndarray]
+    genders: np.ndarray
+    """(N,) the bodies that poses and betas are of, by `data.images.GENDER_CODES`; -1 for neutral
+    ones, and where the file doesn't say. BEDLAM's, of 11 betas, are neutral whoever it is."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -93,9 +97,10 @@ def load_prepared(data: str | Path, name: str) -> Prepared:
             key: _checked(key, content[key], (len(names), *shape))
             for key, shape in layout.shapes.items()
         }
+        genders = _genders(content.get("gender"), len(names), name)
     except (ValueError, TypeError, OverflowError) as error:
         raise FileFormatError(f"{file} is not PersPose's file of {name}: {error}.") from error
-    return Prepared(name, Path(data) / layout.pictures, names, arrays)
+    return Prepared(name, Path(data) / layout.pictures, names, arrays, genders)
 
 
 def _checked(key: str, value: Any, wanted: tuple[int, ...]) -> np.ndarray:
@@ -106,6 +111,18 @@ def _checked(key: str, value: Any, wanted: tuple[int, ...]) -> np.ndarray:
     if array.shape[:1] != wanted[:1] or array.size != math.prod(wanted):
         raise ValueError(f"{key} has the shape {array.shape} instead of {wanted}")
     return array.reshape(wanted)
+
+
+def _genders(value: Any, count: int, name: str) -> np.ndarray:
+    if value is None or "smpl_beta" not in SETS[name].shapes or name.startswith("bedlam"):
+        return np.full(count, -1)
+    told = np.char.lower(np.asarray(value).astype(str))
+    if told.shape != (count,):
+        raise ValueError(f"gender has the shape {told.shape} instead of {(count,)}")
+    codes = gender_codes(told)
+    if unknown := {str(gender) for gender in told[codes < 0]} - {"neutral"}:
+        raise ValueError(f"gender is {min(unknown)!r} in it, not male, female or neutral")
+    return codes
 
 
 def height_3dhp(picture: str) -> float:

@@ -1,6 +1,5 @@
 """The bodies that truth and predictions are of, and the joints that both are judged by."""
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -12,17 +11,13 @@ import torch
 from regressor.errors import FileFormatError, PosecastError
 from regressor.images.joints import H36M_TO_J14
 from regressor.smpl.body import Body, chain, load_body
+from regressor.smpl.genders import body_file
 from regressor.smpl.landmarks import landmark_regressor
 
 Gender = Literal["neutral", "male", "female"]
 REGRESSOR = "J_regressor_h36m.npy"
 # The legs of Human3.6M's joints stand the other way round in SPIN's regressor.
 _TO_SPIN17 = (0, 4, 5, 6, 1, 2, 3, *range(7, 17))
-_NAMES = {  # as SMPL's files and their common copies are called
-    "neutral": r"neutral",
-    "male": r"(?:^|[_\-])(?:m|male)(?:[_\-.]|$)",
-    "female": r"(?:^|[_\-])(?:f|female)(?:[_\-.]|$)",
-}
 
 
 @dataclass
@@ -59,22 +54,9 @@ class Bodies:
         """The body of a gender; the default body if asked for it, or where there is no folder."""
         key = "default" if default or self.smpl is None else gender
         if key not in self._loaded:
-            file = None if key == "default" else self._file(gender)
+            file = None if default or self.smpl is None else body_file(self.smpl, gender)
             self._loaded[key] = load_body(file, gender if file else "neutral")
         return self._loaded[key]
-
-    def _file(self, gender: str) -> Path:
-        assert self.smpl is not None
-        if not self.smpl.is_dir():
-            raise PosecastError(f"There is no folder {self.smpl}: name that of SMPL's files.")
-        files = [file for file in sorted(self.smpl.rglob("*")) if file.suffix in (".pkl", ".npz")]
-        found = [file for file in files if re.search(_NAMES[gender], file.name.lower())]
-        if not found:
-            raise PosecastError(
-                f"{self.smpl} has no {gender} SMPL file: put SMPL's .pkl for {gender} there, under "
-                f"a name such as SMPL_{gender.upper()}.pkl."
-            )
-        return found[0]
 
     def regressor(self, body: Body) -> np.ndarray:
         """(17, V) from vertices to Human3.6M's joints, in SPIN's order.

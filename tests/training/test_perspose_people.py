@@ -12,8 +12,8 @@ from regressor.images.crops import MEAN, STD, warp
 from regressor.images.joints import J24, Joints49
 from regressor.images.perspose_losses import AS_3DHP, COCO_AS, LIMBS, target_of
 from regressor.skeletons import COCO17, H36M17, SMPL24
-from regressor.smpl import load_body
 from regressor.smpl.body import chain
+from regressor.smpl.genders import load_bodies
 from regressor.training.perspose.augment import Augmentation, Change, crop_of, draw_change
 from regressor.training.perspose.options import PAPER, PersPoseTraining
 from regressor.training.perspose.people import WidePeople, drawn, wide_people
@@ -39,8 +39,13 @@ CHANGES = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def body():
-    return load_body()
+def bodies():
+    return load_bodies()
+
+
+@pytest.fixture(scope="module")
+def body(bodies):
+    return bodies.neutral
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +76,8 @@ def test_people_stand_anywhere_in_wide_and_narrow_frames():
 
 @BOTH
 @CHANGES
-def test_a_point_of_the_body_is_where_the_crop_s_keypoint_says(body, people, turn, change):
+def test_a_point_of_the_body_is_where_the_crop_s_keypoint_says(bodies, people, turn, change):
+    body = bodies.neutral
     batch = drawn(people, 8, seed=3)
     rest = body.joints_at_rest(batch["betas"])
     _, joints = chain(batch["pose"], rest)
@@ -85,10 +91,10 @@ def test_a_point_of_the_body_is_where_the_crop_s_keypoint_says(body, people, tur
         sample |= {
             "rotation": crop.rotation.float()[None], "intrinsics": crop.intrinsics.float()[None],
             "coco17": torch.zeros(1, 17, 3), "joints_3dhp": torch.zeros(1, 17, 3),
-            "has_smpl": torch.ones(1, dtype=torch.bool),
+            "has_smpl": torch.ones(1, dtype=torch.bool), "gender": torch.tensor([-1]),
             "has_3dhp": torch.zeros(1), "has_coco": torch.zeros(1), "height": torch.zeros(1),
         }  # fmt: skip
-        labelled = Labels(body)(sample)
+        labelled = Labels(bodies)(sample)
         uv = target_of(labelled, 64).uv[0, :24]
         expected = transform(crop.matrix, pixels[i].double())
         torch.testing.assert_close(uv, expected.float(), atol=0.02, rtol=1e-4)
@@ -186,7 +192,7 @@ name          1
 
 
 @pytest.fixture
-def data(tmp_path, body):
+def data(tmp_path):
     """Human3.6M, MPI-INF-3DHP and COCO in SPIN's layout, and 3DPW: four records each."""
     names = {
         "h36m": [f"images/S1_Walking_1.55011271_{i:06d}.jpg" for i in range(4)],
@@ -210,20 +216,20 @@ def data(tmp_path, body):
 
 
 @pytest.fixture
-def sets(data, body):
+def sets(data, bodies):
     recipe = PersPoseTraining(output=data, data=data, preset="paper", pixels=64).recipe()
-    return open_sets(data, ("h36m", "mpi-inf-3dhp", "coco", "3dpw"), body, recipe, True)
+    return open_sets(data, ("h36m", "mpi-inf-3dhp", "coco", "3dpw"), bodies, recipe, True)
 
 
-def _labelled(sample, body):
-    return Labels(body)({name: value[None] for name, value in sample.items()})
+def _labelled(sample, bodies):
+    return Labels(bodies)({name: value[None] for name, value in sample.items()})
 
 
-def test_3dpw_s_people_are_where_their_keypoints_are(sets, body):
+def test_3dpw_s_people_are_where_their_keypoints_are(sets, bodies):
     source = sets["3dpw"]
     source.augmentation = Augmentation(none=1.0)
     sample = source.sample(1, np.random.default_rng(0))
-    labelled = _labelled(sample, body)
+    labelled = _labelled(sample, bodies)
     assert sample["has_smpl"] and sample["encoded"]
     seen, camera = source.records.keypoints[1], source.see(1).intrinsics
     joints = labelled["joints24"] @ labelled["rotation"]  # back in the true camera
@@ -233,7 +239,7 @@ def test_3dpw_s_people_are_where_their_keypoints_are(sets, body):
     assert target_of(labelled, 64).inside.mean() > 0.9
 
 
-def test_3dhp_s_people_stand_where_their_joints_are_seen(sets, body):
+def test_3dhp_s_people_stand_where_their_joints_are_seen(sets, bodies):
     source = sets["mpi-inf-3dhp"]
     sample = source.sample(2, np.random.default_rng(1))
     true = source.records.joints3d[2, :, :3] + np.array([0.2, -0.1, 3.0])
@@ -241,11 +247,11 @@ def test_3dhp_s_people_stand_where_their_joints_are_seen(sets, body):
     back = sample["joints_3dhp"] @ sample["rotation"]
     torch.testing.assert_close(back[H36M17.index("left_elbow")], elbow, atol=0.05, rtol=0)
     assert sample["has_3dhp"] and not sample["has_smpl"]
-    found = target_of(_labelled(sample, body), 64)
+    found = target_of(_labelled(sample, bodies), 64)
     assert found.uv_3dhp.isfinite().all() and len(AS_3DHP) == 9
 
 
-def test_coco_s_people_have_no_camera(sets, body):
+def test_coco_s_people_have_no_camera(sets):
     source = sets["coco"]
     source.augmentation = Augmentation(none=1.0)
     sample = source.sample(0, np.random.default_rng(0))

@@ -18,7 +18,7 @@ NAMES = ("mpjpe", "pa_mpjpe", "root")
 
 
 class Perspective(ImageLearning):
-    """network under AdamW; labels: of the body whose people it sees."""
+    """network under AdamW; labels: of the bodies whose people it sees."""
 
     def __init__(
         self, network: nn.Module, labels: Labels, recipe: Recipe, seed: int, epoch_length: int

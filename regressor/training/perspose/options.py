@@ -80,6 +80,10 @@ class PersPoseTraining(ImageTraining):
     """A folder of data sets as PersPose's authors prepared them (h36m/densepose_train_5.pt and so
     on, pictures beside them); those that aren't there so are read in SPIN's layout, 3DPW from its
     own folder in it, called 3dpw. BEDLAM is only in the authors' files."""
+    body: Path | None = None
+    """An SMPL file, or a folder of your SMPL files (neutral, male, female); the default body if not
+    given. With a folder, labels of men and women, where a data set tells them apart, are of their
+    own bodies; the network is for the neutral one."""
     mixture: Mixture = "3dpw"
     """The published mixture of data sets, and its weights, by the set that it is for, without or
     with BEDLAM."""

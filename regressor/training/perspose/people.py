@@ -85,6 +85,7 @@ class WidePeople:
             **{name: torch.as_tensor(kept[name]) for name in ("pose", "translation")},
             "betas": F.pad(torch.as_tensor(kept["betas"]), (0, BETAS - 10)),
             "has_smpl": torch.tensor(True),
+            "gender": torch.tensor(-1),
             **nothing(),
             "index": torch.tensor(index),
         }

@@ -16,7 +16,7 @@ from regressor.data.perspose import SETS, Prepared
 from regressor.errors import FileFormatError, PosecastError
 from regressor.images import crops
 from regressor.images.perspose import BETAS
-from regressor.smpl.body import Body
+from regressor.smpl.genders import ByGender
 from regressor.training.perspose.augment import Augmentation, crop_of, draw_change, recolour
 from regressor.training.perspose.options import Recipe
 from regressor.training.perspose.people import nothing
@@ -31,6 +31,7 @@ BLANK = {
     "betas": torch.zeros(BETAS),
     "translation": torch.tensor([0.0, 0.0, 3.0]),
     "has_smpl": torch.tensor(False),
+    "gender": torch.tensor(-1),
 }
 
 
@@ -93,24 +94,26 @@ def assumed(box: Tensor) -> np.ndarray:
 
 
 def open_sets(
-    data: Path, names: Sequence[str], body: Body, recipe: Recipe, turn: bool
+    data: Path, names: Sequence[str], bodies: ByGender, recipe: Recipe, turn: bool
 ) -> dict[str, CameraPictures]:
     """Data sets of a folder by their names. Raises PosecastError that names the first that isn't
     there, or can't be read."""
     found = {}
     for name in names:
-        records, see = _open(data, name, body)
+        records, see = _open(data, name, bodies)
         found[name] = CameraPictures(records, see, recipe.pixels, turn, recipe.augmentation)
     return found
 
 
-def _open(data: Path, name: str, body: Body) -> tuple[Records | Prepared, Callable[[int], Seen]]:
+def _open(
+    data: Path, name: str, bodies: ByGender
+) -> tuple[Records | Prepared, Callable[[int], Seen]]:
     own = data / SETS[name].file
     if own.is_file():
         return prepared_set(data, name)
     if name not in READERS:
         raise FileFormatError(f"There is no {own}, the only file from which {name} is read.")
     try:
-        return spin_set(data, name, body)
+        return spin_set(data, name, bodies)
     except PosecastError as error:
         raise type(error)(f"{error} PersPose's own file, {own}, isn't there either.") from error

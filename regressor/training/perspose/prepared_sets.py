@@ -5,9 +5,9 @@ All is as their files tell it, cameras too. Theirs and ours differ in two things
 * The crop holds the file's box. The authors' holds every projected vertex, visible or not, in
   training and in tests; their boxes end where the picture does. So of somebody who is partly
   outside the picture, our crop is of the part that is inside, and it is a little wider for others.
-* Human3.6M's and 3DPW's betas are of the male or female body; the bones here are those that they
-  give the one body of the training. Poses, and where people stand, are as they are. BEDLAM's last
-  beta is learnt, but moves no bones: bodies here have ten.
+* Human3.6M's and 3DPW's betas may be of the male or female body: bones are theirs where the user
+  gives these bodies, else those of the training's one body. Poses, and where people stand, are as
+  they are. BEDLAM's last beta is learnt, but moves no bones: bodies here have ten.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,8 @@ def prepared_set(data: Path, name: str) -> tuple[Prepared, Callable[[int], Seen]
             prepared.picture(index),
             row["bbox"].double(),
             None if camera is None else camera.double().numpy(),
-            labels_of(name, str(prepared.names[index]), row),
+            labels_of(name, str(prepared.names[index]), row)
+            | {"gender": torch.tensor(prepared.genders[index])},
         )
 
     return prepared, see

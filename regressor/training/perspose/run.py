@@ -10,7 +10,8 @@ from regressor import checkpoints, images
 from regressor.data.mixture import Mixture, Source
 from regressor.data.people import load_poses
 from regressor.errors import FileFormatError
-from regressor.smpl.body import Body, load_body
+from regressor.smpl.body import Body
+from regressor.smpl.genders import ByGender, load_bodies
 from regressor.training.checks import Told
 from regressor.training.images import Result, learn
 from regressor.training.perspose import options as presets
@@ -90,17 +91,17 @@ def wide(options: PersPoseTraining, recipe: Recipe, body: Body, check: bool) -> 
     )
 
 
-def build_mixture(options: PersPoseTraining, recipe: Recipe, body: Body) -> Mixture:
+def build_mixture(options: PersPoseTraining, recipe: Recipe, bodies: ByGender) -> Mixture:
     """All samples of a training, by the published shares."""
     sources: dict[str, Source] = {}
     ratios: dict[str, float] = {}
     if options.data is not None:
         shares = presets.MIXTURES[options.mixture]
         names = options.sets or tuple(shares)
-        found = open_sets(options.data, names, body, recipe, options.rotation)
+        found = open_sets(options.data, names, bodies, recipe, options.rotation)
         sources, ratios = dict(found), {name: shares[name] for name in names}
     if options.people:
-        sources["people"] = wide(options, recipe, body, check=False)
+        sources["people"] = wide(options, recipe, bodies.neutral, check=False)
         share, total = (options.people_share, sum(ratios.values())) if ratios else (1.0, 1.0)
         ratios = {name: (1 - share) * ratio / total for name, ratio in ratios.items()}
         ratios["people"] = share
@@ -116,6 +117,7 @@ def made_of(options: PersPoseTraining, recipe: Recipe) -> dict:
         "data": str(options.data),
         **({"mixture": options.mixture} if options.data is not None else {}),
         "sets": options.sets,
+        "body": str(options.body),
         "people": options.people,
         "start": str(options.start),
         "seed": options.seed,
@@ -132,10 +134,11 @@ def train_perspose(options: PersPoseTraining) -> dict[str, float]:
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    body = load_body(options.body)  # samples are made where they are drawn: on the CPU
-    network, labels = build_network(options, recipe), Labels(load_body(options.body))
-    mixture = build_mixture(options, recipe, body)
-    checks = list(wide(options, recipe, body, True).batches()) if options.check_people else []
+    bodies = load_bodies(options.body)  # samples are made where they are drawn: on the CPU
+    network, labels = build_network(options, recipe), Labels(bodies)
+    mixture = build_mixture(options, recipe, bodies)
+    drawn = bodies.neutral
+    checks = list(wide(options, recipe, drawn, True).batches()) if options.check_people else []
     claim(options, made_of(options, recipe))
     module = Perspective(network, labels, recipe, options.seed, len(mixture))
     result = Result(WEIGHTS, "perspose", network_options(options, recipe))

@@ -3,8 +3,9 @@
 A sample is a dictionary of tensors: image (3, S, S) normalised; intrinsics (3, 3) of the crop, px;
 rotation (3, 3) from the true camera's axes to the crop's; encoded, whether the intrinsics are
 known; has_smpl, has_3dhp, has_coco and uv_weight; pose (24, 3, 3) rotations, the first in the true
-camera's axes, betas (11,) and translation (3,) m of SMPL; joints_3dhp (17, 3) m and coco17 (17, 3)
-px and visibility, of the crop; height, m, 0 where the betas tell it.
+camera's axes, betas (11,) and translation (3,) m of SMPL, and the gender of the body that they are
+of, 0 male, 1 female, -1 neutral or not told; joints_3dhp (17, 3) m and coco17 (17, 3) px and
+visibility, of the crop; height, m, 0 where the betas tell it.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,8 @@ from torch import Tensor, nn
 from regressor.skeletons import H36M17
 from regressor.smpl.analytic_ik import posed_twists
 from regressor.smpl.body import Body, chain
-from regressor.smpl.landmarks import RidingLandmarks
+from regressor.smpl.genders import ByGender
+from regressor.smpl.landmarks import RidingLandmarks, carrier
 
 
 @dataclass
@@ -35,17 +37,24 @@ class Seen:
 
 
 class Labels(nn.Module):
-    """The labels of batches, by the bones of one body."""
+    """The labels of batches: joints, bones and heights are those of each sample's own body.
 
-    def __init__(self, body: Body):
+    The network predicts for the neutral body, yet the betas that it is to predict are the sample's
+    own, of whatever body: the publication doesn't say so, but its data has no others. Men's and
+    women's betas give the neutral body a somewhat other shape; they weigh little (0.01).
+    """
+
+    def __init__(self, bodies: ByGender):
         super().__init__()
-        self.body = body
-        riding, pelvis = RidingLandmarks(body, "h36m17"), H36M17.index("pelvis")
-        self.carrier = int(riding.carriers[pelvis])
-        self.offset: Tensor
+        self.carrier = carrier("pelvis", seen=False)
+        self.rest: Tensor
         self.directions: Tensor
-        self.register_buffer("offset", riding.offsets[pelvis], persistent=False)
-        self.register_buffer("directions", riding.directions[pelvis], persistent=False)
+        self.upright: Tensor
+        self.growth: Tensor
+        every = [_linear(body) for body in bodies]
+        for name in every[0]:
+            stacked = torch.stack([one[name] for one in every])
+            self.register_buffer(name, stacked, persistent=False)
 
     @torch.no_grad()
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -54,15 +63,15 @@ class Labels(nn.Module):
         joints17 (B, 1, 3) has Human3.6M's pelvis alone, which is all that the losses read of it.
         """
         betas, turn = batch["betas"][:, :10], batch["rotation"]  # bodies here have ten
-        rest = self.body.joints_at_rest(betas)
+        body = batch["gender"]
+        moved = torch.einsum("bk,bjck->bjc", betas, self.directions[body])
+        rest, offset = (self.rest[body] + moved).split([24, 1], dim=1)
         world, joints = chain(batch["pose"], rest)
         joints = joints + batch["translation"][:, None]
-        offset = self.offset + torch.einsum("bk,ck->bc", betas, self.directions)
-        pelvis = joints[:, self.carrier] + (world[:, self.carrier] @ offset[..., None])[..., 0]
+        pelvis = joints[:, self.carrier] + (world[:, self.carrier] @ offset[:, 0, :, None])[..., 0]
         world = turn[:, None] @ world
         pose = torch.cat([world[:, :1], batch["pose"][:, 1:]], dim=1)
-        shaped = torch.einsum("bk,vk->bv", betas, self.body.shapedirs[:, 1])
-        heights = self.body.v_template[:, 1] + shaped
+        heights = self.upright[body] + torch.einsum("bk,bvk->bv", betas, self.growth[body])
         tall = heights.amax(1) - heights.amin(1)
         return {
             **batch,
@@ -72,3 +81,18 @@ class Labels(nn.Module):
             "pose": pose,
             "height": torch.where(batch["height"] > 0, batch["height"], tall),
         }
+
+
+def _linear(body: Body) -> dict[str, Tensor]:
+    """What labels need of a body, and how it goes with the betas.
+
+    rest (25, 3) and directions (25, 3, 10): the joints at rest, and the pelvis from the joint that
+    carries it; upright (V,) and growth (V, 10): the vertices' heights.
+    """
+    riding, pelvis = RidingLandmarks(body, "h36m17"), [H36M17.index("pelvis")]
+    return {
+        "rest": torch.cat([body.rest_joints, riding.offsets[pelvis]]),
+        "directions": torch.cat([body.joint_shapedirs, riding.directions[pelvis]]),
+        "upright": body.v_template[:, 1],
+        "growth": body.shapedirs[:, 1],
+    }

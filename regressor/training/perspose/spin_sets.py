@@ -2,8 +2,9 @@
 
 SPIN's files tell no cameras, and not where people stand. The cameras of Human3.6M are in this
 package, those of MPI-INF-3DHP in the set's own `camera.calibration` beside its pictures; where
-somebody stands follows from joints and keypoints. 3DPW's own files tell all. Boxes are about the
-keypoints, as `estimate` has them.
+somebody stands follows from joints and keypoints. 3DPW's own files tell all, and people's genders;
+the other sets' poses are taken for those of the neutral body. Boxes are about the keypoints, as
+`estimate` has them.
 """
 
 import re
@@ -29,6 +30,7 @@ from regressor.images.perspose import BETAS
 from regressor.images.perspose_losses import LIMBS
 from regressor.skeletons import COCO17, H36M17
 from regressor.smpl.body import Body, chain
+from regressor.smpl.genders import ByGender
 from regressor.training.perspose.samples import Seen
 
 CALIBRATION = "camera.calibration"
@@ -40,9 +42,9 @@ _TO_3DHP = {H36M17.index(name): _NAMES.index(name) for name in LIMBS} | {
 _TO_COCO = {COCO17.index(name): _NAMES.index(name) for name in LIMBS}
 
 
-def spin_set(data: Path, name: str, body: Body) -> tuple[Records, Callable[[int], Seen]]:
+def spin_set(data: Path, name: str, bodies: ByGender) -> tuple[Records, Callable[[int], Seen]]:
     """The data set `name` (a key of READERS) of a folder. Raises PosecastError where it isn't."""
-    return READERS[name](data, body)
+    return READERS[name](data, bodies)
 
 
 def _person(
@@ -75,8 +77,9 @@ def _standing(records: Records, index: int, joints: Tensor, camera: np.ndarray) 
     return estimate_translation(joints[None], seen[..., :2], known, focal, centre)[0]
 
 
-def _h36m(data: Path, body: Body) -> tuple[Records, Callable[[int], Seen]]:
-    records, joints49 = load_named(data, "h36m"), Joints49(body)
+def _h36m(data: Path, bodies: ByGender) -> tuple[Records, Callable[[int], Seen]]:
+    records, body = load_named(data, "h36m"), bodies.neutral
+    joints49 = Joints49(body)
     known = {camera.name: camera.intrinsics for camera in cameras("human36m")["S1"]}
 
     def see(index: int) -> Seen:
@@ -96,7 +99,7 @@ def _h36m(data: Path, body: Body) -> tuple[Records, Callable[[int], Seen]]:
     return records, see
 
 
-def _3dhp(data: Path, body: Body) -> tuple[Records, Callable[[int], Seen]]:
+def _3dhp(data: Path, bodies: ByGender) -> tuple[Records, Callable[[int], Seen]]:
     records = load_named(data, "mpi-inf-3dhp")
 
     def see(index: int) -> Seen:
@@ -119,7 +122,7 @@ def _3dhp(data: Path, body: Body) -> tuple[Records, Callable[[int], Seen]]:
     return records, see
 
 
-def _coco(data: Path, body: Body) -> tuple[Records, Callable[[int], Seen]]:
+def _coco(data: Path, bodies: ByGender) -> tuple[Records, Callable[[int], Seen]]:
     records = load_named(data, "coco")
 
     def see(index: int) -> Seen:
@@ -132,22 +135,28 @@ def _coco(data: Path, body: Body) -> tuple[Records, Callable[[int], Seen]]:
     return records, see
 
 
-def _3dpw(data: Path, body: Body) -> tuple[Records, Callable[[int], Seen]]:
+def _3dpw(data: Path, bodies: ByGender) -> tuple[Records, Callable[[int], Seen]]:
     root = data / FOLDERS / "3dpw"
     root = root if root.is_dir() else data / "3dpw"
     records = threedpw.load_records(root, "train")
     people = threedpw.load_split(root, "train")
-    rest = [body.joints_at_rest(torch.as_tensor(p.betas).float())[0].numpy() for p in people]
-    trans = [person.camera_trans(pelvis) for person, pelvis in zip(people, rest, strict=True)]
+    trans = [_placed(person, getattr(bodies, person.gender)) for person in people]
     chosen = threedpw.places(people)
 
     def see(index: int) -> Seen:
         person, frame = chosen[index]
         translation = torch.as_tensor(trans[person][frame])
         labels = _smpl(records, index, translation)
+        labels["gender"] = torch.tensor(records.gender[index])
         return _person(records, index, people[person].intrinsics, labels)
 
     return records, see
+
+
+def _placed(person: threedpw.Person, body: Body) -> np.ndarray:
+    """Where somebody stands (N, 3), m, as the translation of their body in the camera's axes."""
+    rest = body.joints_at_rest(torch.as_tensor(person.betas).float())
+    return person.camera_trans(rest[0].numpy())
 
 
 READERS = {"h36m": _h36m, "mpi-inf-3dhp": _3dhp, "coco": _coco, "3dpw": _3dpw}
