@@ -30,6 +30,21 @@ def test_a_set_comes_as_it_was_written(tmp_path, name, compress):
         assert found.arrays["smpl_beta"][:, 10].any() == name.startswith("bedlam")
 
 
+@pytest.mark.parametrize("name", ["h36m", "3dpw"])
+@pytest.mark.parametrize("kind", [str, bytes, object])
+def test_genders_are_those_of_the_bodies(tmp_path, name, kind):
+    told = np.array(["male", "f", "Neutral", "M"]).astype(kind)
+    perspose_files.write(tmp_path, name, gender=told)
+    assert load_prepared(tmp_path, name).genders.tolist() == [0, 1, -1, 0]
+    perspose_files.write(tmp_path, name, gender=None)
+    assert load_prepared(tmp_path, name).genders.tolist() == [-1] * 4
+
+
+def test_bedlam_s_people_have_the_neutral_body(tmp_path):
+    perspose_files.write(tmp_path, "bedlam", gender=np.array(["male"] * 4))
+    assert load_prepared(tmp_path, "bedlam").genders.tolist() == [-1] * 4
+
+
 def test_a_plain_pickle_is_read_and_one_that_runs_something_is_not(tmp_path):
     made = perspose_files.write(tmp_path, "coco")
     file = tmp_path / SETS["coco"].file
@@ -55,6 +70,8 @@ def test_bedlam_s_pictures_may_be_jpegs(tmp_path):
     [
         ({"smpl_theta": None, "bbox": None}, "of 3dpw: it has no bbox and no smpl_theta"),
         ({"file_name": None}, "it has no file_name"),
+        ({"gender": np.array(["male", "x", "f", "y"])}, "gender is 'x' in it, not male, female"),
+        ({"gender": np.array(["male"])}, r"gender has the shape \(1,\) instead of \(4,\)"),
         ({"file_name": np.array([], str)}, "it names no pictures"),
         ({"file_name": np.array("one")}, "it names no pictures"),
         ({"bbox": np.zeros((3, 4))}, r"bbox has the shape \(3, 4\) instead of \(4, 4\)"),
