@@ -62,12 +62,7 @@ class Samples(L.LightningDataModule):
         self.mixture, self.checks, self.batch, self.workers = mixture, checks, batch, workers
 
     def train_dataloader(self) -> DataLoader:
-        trainer = self.trainer
-        assert trainer is not None
-        order = Order(
-            self.batch, trainer.max_steps, trainer.global_step, trainer.global_rank,
-            trainer.world_size,
-        )  # fmt: skip
+        order = Order.of(self.trainer, self.batch)
         return data.loader(self.mixture, order, self.workers)
 
     def val_dataloader(self) -> DataLoader:

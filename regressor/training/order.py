@@ -1,8 +1,12 @@
 """In which order the samples of a training come, so that it can be resumed and shared."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Self
 
 from torch.utils.data import Sampler
+
+if TYPE_CHECKING:  # evaluations come by here, and don't need it
+    import lightning as L
 
 
 class Order(Sampler[list[int]]):
@@ -15,6 +19,13 @@ class Order(Sampler[list[int]]):
     def __init__(self, batch: int, steps: int, start: int = 0, rank: int = 0, world: int = 1):
         self.batch, self.steps, self.start = batch, steps, start
         self.rank, self.world = rank, world
+
+    @classmethod
+    def of(cls, trainer: "L.Trainer | None", batch: int) -> Self:
+        """Of one of the trainer's processes, from the step at which it stands."""
+        assert trainer is not None
+        steps, start = trainer.max_steps, trainer.global_step
+        return cls(batch, steps, start, trainer.global_rank, trainer.world_size)
 
     def __len__(self) -> int:
         return self.steps

@@ -35,12 +35,7 @@ class Samples(L.LightningDataModule):
         self.material, self.batch, self.workers = material, batch, workers
 
     def train_dataloader(self) -> DataLoader:
-        trainer = self.trainer
-        assert trainer is not None
-        order = Order(
-            self.batch, trainer.max_steps, trainer.global_step, trainer.global_rank,
-            trainer.world_size,
-        )  # fmt: skip
+        order = Order.of(self.trainer, self.batch)
         return DataLoader(
             self.material.windows, batch_sampler=order, num_workers=self.workers,
             collate_fn=_as_it_is, pin_memory=torch.cuda.is_available(),
