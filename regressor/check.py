@@ -125,6 +125,7 @@ def try_networks(device: str) -> None:
 
     from regressor import checkpoints, images, lifters
     from regressor.images.crops import SIZE
+    from regressor.images.hmr import answer
     from regressor.images.predict import load_network
     from regressor.lifting import load_lifter
 
@@ -137,8 +138,10 @@ def try_networks(device: str) -> None:
     for name in images.names():
         if images.shipped_weights(name):
             network = load_network(name, device=device).network
+            picture = torch.zeros(1, 3, SIZE, SIZE, device=device)
+            camera = torch.tensor([[[SIZE, 0, SIZE / 2], [0, SIZE, SIZE / 2], [0, 0, 1]]])
             with torch.inference_mode():
-                network(torch.zeros(1, 3, SIZE, SIZE, device=device))
+                answer(network, {"image": picture, "intrinsics": camera.to(device)})
 
 
 def main() -> None:

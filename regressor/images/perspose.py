@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from regressor.errors import PosecastError
 from regressor.images import hrnet, pyramid
 from regressor.images.hmr import rot6d_to_rotmat
+from regressor.images.joints import J24
+from regressor.skeletons import SMPL24
 from regressor.smpl.analytic_ik import LEAVES
 from rendering.perspective import SIZE, encoding
 
@@ -28,6 +30,10 @@ PELVIS = 24
 BETAS = 11
 DEPTH_M = 1.1  # the most that a joint is before or behind the first one
 DENSITY = 0.007  # metres to a pixel of SIZE at the first joint, times e^-1.5 to e^1.5
+# Joints that other skeletons have in the same places.
+LIMBS = [f"{side}_{joint}" for joint in ("elbow", "wrist", "knee", "ankle")
+         for side in ("left", "right")]  # fmt: skip
+_LIMBS, _LIMBS_GIVEN = ([every.index(n) for n in LIMBS] for every in (SMPL24, [*J24]))
 FLIP = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22, 24)
 _LEAF_FLIP = (1, 0, 3, 2, 4)
 
@@ -72,7 +78,8 @@ class PersPose(nn.Module):
     backbone: a name of `hrnet.SIZES`, w48 as published, or of `pyramid.DEPTHS`; pixels: the side of
     the crops that it is trained with and should be given, a multiple of 32.
     encoding: whether it sees the crops' intrinsics; rotation: whether its crops are cut with the
-    camera turned to the person, which is for those to heed who cut them.
+    camera turned to the person, which is for those to heed who cut them; keypoints: whether to give
+    it those of a detector, where there is one (not published: small networks take left for right).
     """
 
     sees_camera = True
@@ -83,9 +90,10 @@ class PersPose(nn.Module):
         pixels: int = SIZE,
         encoding: bool = True,
         rotation: bool = True,
+        keypoints: bool = False,
     ):
         super().__init__()
-        self.pixels, self.rotation = pixels, rotation
+        self.pixels, self.rotation, self.takes_keypoints = pixels, rotation, keypoints
         self.backbone = backbone_named(backbone)
         features = self.backbone.features
         self.hm_layer = nn.Conv2d(self.backbone.widths[0], JOINTS, 1)
@@ -105,13 +113,16 @@ class PersPose(nn.Module):
         intrinsics: Tensor,
         encoded: Tensor | None = None,
         mirrored: bool | None = None,
+        given: Tensor | None = None,
     ) -> PersPoseOutput:
         """intrinsics (B, 3, 3) of the crops, px.
 
         encoded (B,): whether a crop's intrinsics are known; those of COCO aren't, and the network
         then sees none. mirrored: whether the mirrored crops are looked at. When training they are
         so instead of the plain ones, half of the time unless told; otherwise besides them, always
-        unless told, and both are averaged: that costs a second pass.
+        unless told, and both are averaged: that costs a second pass. given (B, 24, 3): keypoints in
+        J24's order, x and y in -1..1 of the crop, and above 0 where they are sure: elbows, wrists,
+        knees and ankles are there then.
         """
         if self.training:
             mirrored = bool(torch.rand(()) < 0.5) if mirrored is None else mirrored
@@ -122,6 +133,12 @@ class PersPose(nn.Module):
             other = self.look_mirrored(images, intrinsics, encoded)
             means = ((a + b) / 2 for a, b in zip(seen[:-1], other[:-1], strict=True))
             seen = Heads(*means, leaves=seen.leaves)  # a mean of rotations isn't one
+        if given is not None:
+            told = given[:, _LIMBS_GIVEN].to(seen.uv)
+            places = (told[..., :2] + 1) * (images.shape[-1] / 2)
+            uv = seen.uv.clone()
+            uv[:, _LIMBS] = torch.where(told[..., 2:] > 0, places, uv[:, _LIMBS])
+            seen = seen._replace(uv=uv)
         return back_project(seen, intrinsics)
 
     def look(self, images: Tensor, intrinsics: Tensor, encoded: Tensor | None = None) -> Heads:

@@ -17,13 +17,11 @@ from dataclasses import astuple, dataclass, fields
 import torch
 from torch import Tensor
 
-from regressor.images.perspose import PELVIS, PersPoseOutput
+from regressor.images.perspose import LIMBS, PELVIS, PersPoseOutput
 from regressor.skeletons import COCO17, H36M17, SMPL24
 from regressor.smpl.analytic_ik import LEAVES, TWISTED
 from rendering.perspective import SIZE
 
-LIMBS = [f"{side}_{joint}" for joint in ("elbow", "wrist", "knee", "ankle")
-         for side in ("left", "right")]  # fmt: skip
 # Joints of the data sets without SMPL's, and those of the network's 25 that they are.
 COCO_JOINTS, COCO_AS = [COCO17.index(n) for n in LIMBS], [SMPL24.index(n) for n in LIMBS]
 _3DHP_NAMES = [name for name in H36M17 if name in LIMBS]

@@ -155,13 +155,16 @@ def cuts_of(
         yield warp(image, matrix, size)
 
 
-def given_by(track: Track, crops: Crop) -> Tensor:
-    """The track's keypoints (T, 24, 3) in crops of SIZE: x, y in -1..1, 1 where they are sure."""
+def given_by(network: nn.Module, track: Track, crops: Crop, size: int) -> Tensor | None:
+    """The track's keypoints (T, 24, 3) in crops of `size` px, x, y in -1..1, 1 where they are sure,
+    for a network that takes them."""
+    if not getattr(network, "takes_keypoints", False):
+        return None
     names = skeletons.JOINTS[track.skeleton]
     picked = [names.index(name) for name in skeletons.COCO17]
     points = torch.as_tensor(track.keypoints[:, picked]).double()
     points = torch.cat([points, torch.ones_like(points[..., :1])], dim=-1) @ crops.matrix.mT
-    places = 2 / SIZE * points[..., :2] / points[..., 2:] - 1
+    places = 2 / size * points[..., :2] / points[..., 2:] - 1
     sure = torch.as_tensor(track.confidence[:, picked] > CONFIDENT)
     sure &= (places.abs() < 1).all(dim=-1)
     given = torch.zeros(len(track), len(J24), 3)
@@ -271,7 +274,7 @@ def fit_by_network(
         pictures = cuts_of(video, span, track, crops, SIZE)
     else:
         pictures = crops_of(video, span, track, boxes, found.convention)
-    given = given_by(track, crops) if getattr(network, "takes_keypoints", False) else None
+    given = given_by(network, track, crops, SIZE)
     output = predict(network, pictures, crops.intrinsics, progress, given)
     knows = not neutral and found.knows(body)
     betas = shape_over(track, output.betas) if knows else torch.zeros(10)

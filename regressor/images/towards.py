@@ -18,6 +18,7 @@ from regressor.images.predict import (
     boxes_of,
     cameras_of,
     cuts_of,
+    given_by,
     predict,
     shape_over,
     square_boxes,
@@ -71,7 +72,8 @@ def fit_towards(
     pixels = int(found.network.pixels)  # pyright: ignore[reportArgumentType]
     crops = cameras_of(found.network, boxes, camera.intrinsics, pixels)
     pictures = cuts_of(video, span, track, crops, pixels)
-    output = predict(found.network, pictures, crops.intrinsics, progress)
+    given = given_by(found.network, track, crops, pixels)
+    output = predict(found.network, pictures, crops.intrinsics, progress, given)
     betas = torch.zeros(10)
     if not neutral and found.knows(body):
         betas = shape_over(track, betas_of(output, body.joints_at_rest))

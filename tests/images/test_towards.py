@@ -11,10 +11,11 @@ from regressor.detection import Detections, Track
 from regressor.images import predict, towards
 from regressor.images.perspose import PersPose, PersPoseOutput
 from regressor.progress import Progress
+from regressor.skeletons import JOINTS, SMPL24
 from regressor.smpl import load_body
 from regressor.smpl.body import chain
 from regressor.video import open_video
-from rendering.perspective import plain_crop, turned_crop
+from rendering.perspective import plain_crop, transform, turned_crop
 from tests import videos
 from tests.images import perfect
 
@@ -185,3 +186,30 @@ def test_a_small_network_of_ours_is_a_method(tmp_path, body, people, camera, see
     )
     assert fit.rotations.shape == (3, 24, 3) and fit.rotations.isfinite().all()
     assert fit.pelvis.isfinite().all() and not fit.betas.any()
+
+
+def test_limbs_are_where_the_detector_sees_them(body, people, camera, seen):
+    video, track = seen
+    boxes = _boxes(people, camera)
+    places = (boxes[:, :2] + boxes[:, 2:] / 2).numpy()
+    keypoints, confidence = np.zeros((3, 33, 2), np.float32), np.zeros((3, 33), np.float32)
+    knee, elbow = (JOINTS["mediapipe33"].index(name) for name in ("left_knee", "left_elbow"))
+    keypoints[:, knee], confidence[:, knee] = places, 1.0
+    keypoints[:, elbow], confidence[:, elbow] = places, 0.1  # not sure enough
+    track = Track(**{**vars(track), "keypoints": keypoints, "confidence": confidence})
+    network = images.create("perspose", backbone="w8", pixels=64, keypoints=True).eval()
+    answers = []
+    network.register_forward_hook(lambda *call: answers.append(call[2]))
+    predict.fit_by_network(
+        track,
+        Detections([track], 3, FPS, track.times, WIDTH, HEIGHT, [], False, np.zeros((3, 2))),
+        camera, body, predict.ImageNetwork(network, "dsr", "default"), video, (None, None, None),
+        False, Progress(),
+    )  # fmt: skip
+    uv = torch.cat([answer.uv for answer in answers]).double()
+    around = predict.square_boxes(*predict.boxes_of(track, FPS))
+    crops = predict.cameras_of(network, around, camera.intrinsics, 64)
+    back = transform(crops.matrix.inverse(), uv)
+    off = np.linalg.norm(back.numpy() - places[:, None], axis=-1)
+    assert off[:, SMPL24.index("left_knee")].max() < 0.01
+    assert off[:, SMPL24.index("left_elbow")].min() > 1.0

@@ -10,7 +10,8 @@ import torch
 from regressor.data.spin import EXTRAS, FOLDERS, save_spin
 from regressor.images.crops import MEAN, STD, warp
 from regressor.images.joints import J24, Joints49
-from regressor.images.perspose_losses import AS_3DHP, COCO_AS, LIMBS, target_of
+from regressor.images.perspose import LIMBS
+from regressor.images.perspose_losses import AS_3DHP, COCO_AS, target_of
 from regressor.skeletons import COCO17, H36M17, SMPL24
 from regressor.smpl.body import chain
 from regressor.smpl.genders import load_bodies

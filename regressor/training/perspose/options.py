@@ -48,6 +48,8 @@ class Recipe:
     heat: float = 0.0
     """Weight of the heat maps' own cross-entropy, which isn't published: without pretrained weights
     they become narrow much sooner by it than by the places alone that are read off them."""
+    keypoints: bool = False
+    """Whether `estimate` shall put elbows, wrists, knees and ankles where its detector has them."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     weights: LossWeights = field(default_factory=LossWeights)
 
@@ -56,8 +58,8 @@ class Recipe:
 # there is little to be gained by changing them.
 CPU = Recipe(
     backbone="resnet18", pixels=96, batch=16, learning_rate=1e-3, schedule="cosine", epochs=10,
-    average=0.99, heat=3.0, augmentation=Augmentation(none=0.5, cut_out=0.1, box=0.05),
-    weights=LossWeights(twist=2.0),
+    average=0.99, heat=3.0, keypoints=True, weights=LossWeights(twist=2.0),
+    augmentation=Augmentation(none=0.5, cut_out=0.1, box=0.05),
 )  # fmt: skip
 PAPER: dict[str, Recipe] = {
     "3dpw": Recipe(weights=WEIGHTS["3dpw"]),
@@ -99,6 +101,7 @@ class PersPoseTraining(ImageTraining):
     backbone: str | None = None
     schedule: Literal["published", "cosine"] | None = None
     heat: float | None = None
+    keypoints: bool | None = None
 
     def recipe(self) -> Recipe:
         """The preset with what was given in its place. Raises PosecastError for what can't be."""

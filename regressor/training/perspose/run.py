@@ -34,6 +34,7 @@ def network_options(options: PersPoseTraining, recipe: Recipe) -> dict:
         "pixels": recipe.pixels,
         "encoding": options.encoding,
         "rotation": options.rotation,
+        "keypoints": recipe.keypoints,
     }
 
 

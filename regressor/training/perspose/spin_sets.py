@@ -26,8 +26,7 @@ from regressor.data.spin import FOLDERS, load_named
 from regressor.errors import FileFormatError
 from regressor.images.geometry import estimate_translation
 from regressor.images.joints import J24, LABELLED, Joints49
-from regressor.images.perspose import BETAS
-from regressor.images.perspose_losses import LIMBS
+from regressor.images.perspose import BETAS, LIMBS
 from regressor.skeletons import COCO17, H36M17
 from regressor.smpl.body import Body, chain
 from regressor.smpl.genders import ByGender
