@@ -23,7 +23,7 @@ import tyro
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from regressor import checkpoints
 from regressor.errors import PosecastError
-from regressor.evaluation.people_report import BY
+from regressor.evaluation.people_report import BY, classes
 from regressor.files import replacing
 from regressor.smpl.genders import load_bodies
 from regressor.training.kept import AT_ONCE
@@ -153,17 +153,6 @@ def results(options: Options) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-def classes(values: np.ndarray, limits: tuple[float, ...]) -> list[np.ndarray]:
-    """Who (N,) belongs to each class; the outermost keep nobody out."""
-    number = np.digitize(values, limits[1:-1])
-    return [number == i for i in range(len(limits) - 1)]
-
-
-def names_of(limits: tuple[float, ...]) -> list[str]:
-    """What each class is called."""
-    return [f"{low:g}-{high:g}" for low, high in zip(limits[:-1], limits[1:], strict=True)]
-
-
 def mean_of(values: np.ndarray) -> dict[str, float]:
     """Their mean and its standard error."""
     if not len(values):
@@ -183,8 +172,8 @@ def rows_of(options: Options) -> list[dict[str, Any]]:
                 told[f"{name}_gain"] = values[name] - found["neither"][name]
             for key, every in told.items():
                 row[key] = mean_of(every)
-                for by, (_, limits) in BY.items():
-                    some = classes(values[by], limits)
+                for by in BY:
+                    some = classes(values[by], by).values()
                     row[f"{key}_by_{by}"] = [mean_of(every[mine]) for mine in some]
         rows.append(row)
     return rows
@@ -222,8 +211,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         cells = [cell(row[name], row.get(f"{name}_gain")) for name in TITLES]
         title, told = ARMS[row["arm"]][2], f"{row['steps']} | {row['minutes']}"
         lines.append(f"| {title} | {told} | " + " | ".join(cells) + " |")
-    for by, (title, limits) in BY.items():
-        names = names_of(limits)
+    for by, (title, _) in BY.items():
+        names = [*classes(np.empty(0), by)]
         some = [part["count"] for part in rows[0][f"mpjpe_by_{by}"]]
         for name in ("mpjpe", "pa_mpjpe"):
             lines += ["", f"{TITLES[name]} by {title} (people: {', '.join(map(str, some))}):", ""]
@@ -260,8 +249,8 @@ def plot(rows: list[dict[str, Any]], file: Path) -> None:
         sharex="col", sharey="row",
     )  # fmt: skip
     for line, name in zip(axes, kinds, strict=True):
-        for axis, (by, (title, limits)) in zip(line, BY.items(), strict=True):
-            names = names_of(limits)
+        for axis, (by, (title, _)) in zip(line, BY.items(), strict=True):
+            names = [*classes(np.empty(0), by)]
             for number, row in enumerate(rows):
                 some = row[f"{name}_by_{by}"]
                 gains = row.get(f"{name}_gain_by_{by}")

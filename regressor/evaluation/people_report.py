@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from regressor.errors import PosecastError
@@ -52,13 +53,18 @@ def groups_of(scores: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> lis
     count = len(next(iter(scores.values())))
     found = [Group(ALL, ALL, count, summarise(scores))]
     for by, values in places.items():
-        limits = BY[by][1]
-        number = np.digitize(values.numpy(), limits[1:-1])
-        for i, (low, high) in enumerate(zip(limits[:-1], limits[1:], strict=True)):
-            mine = {name: errors[number == i] for name, errors in scores.items()}
-            name = f"{low:g}-{high:g}"
-            found.append(Group(by, name, int((number == i).sum()), summarise(mine)))
+        for title, here in classes(values.numpy(), by).items():
+            mine = {name: errors[torch.from_numpy(here)] for name, errors in scores.items()}
+            found.append(Group(by, title, int(here.sum()), summarise(mine)))
     return found
+
+
+def classes(values: np.ndarray, by: str) -> dict[str, np.ndarray]:
+    """Who (N,) belongs to each class, by its name."""
+    limits = BY[by][1]
+    number = np.digitize(values, limits[1:-1])
+    pairs = zip(limits[:-1], limits[1:], strict=True)
+    return {f"{low:g}-{high:g}": number == i for i, (low, high) in enumerate(pairs)}
 
 
 def table(groups: list[Group]) -> str:
