@@ -37,7 +37,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """
     slow = key.shape[-2] <= SHORT or (query.requires_grad and query.dtype == torch.bfloat16)
     if query.device.type != "cpu" or not slow:
-        return F.scaled_dot_product_attention(query, key, value)
+        # Its fast kernels take one axis of sequences, beside that of the heads.
+        q, k, v = (x.flatten(0, -4) for x in (query, key, value))
+        return F.scaled_dot_product_attention(q, k, v).unflatten(0, query.shape[:-3])
     q, k, v = (x.flatten(0, -3) for x in (query, key, value))
     scores = torch.baddbmm(q.new_zeros(1), q, k.mT, beta=0, alpha=q.shape[-1] ** -0.5)
     exact = torch.promote_types(scores.dtype, torch.float32)

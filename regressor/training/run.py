@@ -86,6 +86,6 @@ def train_regressor(options: DsrTraining) -> dict[str, float]:
         people = data.synthetic(options, recipe.pixels, drawn, validation=False)
         warm_up(network, people, objective, recipe.warm_up, options.seed)
     module = Regression(network, objective, options, recipe, len(mixture))
-    result = Result(WEIGHTS, NETWORKS[recipe.network], network_options(recipe))
-    result.card["crops"] = recipe.crops
+    name, card = NETWORKS[recipe.network], {"crops": recipe.crops}
+    result = Result(WEIGHTS, name, network_options(recipe), card)
     return learn(options, recipe, module, mixture, checks, Pictures(), result)

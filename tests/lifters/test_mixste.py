@@ -117,3 +117,16 @@ def test_a_window_of_another_shape_is_answered_in_a_sentence(network, shape, wor
 def test_wrong_options_are_answered_in_a_sentence():
     with pytest.raises(PosecastError, match="dim 100 can't be split among 8 heads"):
         lifters.create("mixste", **{**SMALL, "dim": 100})
+
+
+def test_long_windows_reach_the_fused_attention_in_the_shape_of_its_fast_kernels(monkeypatch):
+    seen, fused = [], torch.nn.functional.scaled_dot_product_attention
+
+    def watched(*given):
+        seen.extend(x.dim() for x in given)
+        return fused(*given)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", watched)
+    network = lifters.create("mixste", frames=81, dim=8, depth=1, heads=2).eval()
+    assert network(torch.randn(2, 81, 17, 2)).shape == (2, 81, 17, 3)
+    assert seen == [4, 4, 4]
