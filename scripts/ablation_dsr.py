@@ -12,10 +12,11 @@ start, by the same losses. That takes minutes, and says what each loss knows of 
 what a network can learn in the time there is.
 """
 
-import json
 import sys
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import roma
@@ -26,15 +27,18 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from regressor import checkpoints
 from regressor.data.prior import body_prior
-from regressor.errors import PosecastError
-from regressor.files import replacing
+from regressor.evaluation.people_report import TITLES, summarise
 from regressor.images.hmr import HmrOutput, rot6d_to_rotmat, rotmat_to_rot6d
 from regressor.images.joints import Joints49
-from regressor.smpl.body import load_body
+from regressor.smpl.body import Body, load_body
 from regressor.training.data import check_batches
 from regressor.training.objective import Objective, PosedBody
 from regressor.training.options import DsrTraining
 from regressor.training.scores import NAMES, errors
+from scripts import ablations
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ARMS = {
     "keypoints": ("none", "keypoints alone"),
@@ -42,16 +46,12 @@ ARMS = {
     "dsr": ("dsr", "+ DSR, published"),
     "dsr-corrected": ("dsr-corrected", "+ DSR, corrected"),
 }
-TITLES = {"mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "pve": "PVE", "shape": "shape"}
 
 
-@dataclass
-class Options:
+@dataclass(kw_only=True)
+class Options(ablations.AblationOptions):
     """Options of the ablation."""
 
-    output: Path
-    poses: Path | None = None
-    """Poses of `python -m regressor.data.people`; some of its subjects are held out."""
     people: int = 1500
     """To train on."""
     held_out: int = 256
@@ -76,15 +76,10 @@ class Options:
     rate: float = 1e-4
     rest: float = 0.02
     """Weight of what keeps open degrees of freedom near the rest pose, in all arms alike."""
-    precision: str = "32-true"
-    accelerator: str = "auto"
-    threads: int | None = None
     fits: bool = False
     """Fit bodies by the losses, instead of training networks; --steps and --rate are of these."""
     wrong_rad: float = 0.12
     """How far each joint is turned at the start of the fits, standard deviation."""
-    only_report: bool = False
-    """Train nothing; write the tables from what is there."""
 
     def training(self, folder: str, **changes) -> DsrTraining:
         """The options that all trainings share; its preset says how a small network is trained."""
@@ -98,32 +93,30 @@ class Options:
 
 
 def weights_of(training: DsrTraining) -> Path:
-    """Trains, where that hasn't been done to its end, and returns the weights."""
     from regressor.training.run import WEIGHTS, train_regressor
 
-    file = training.output / WEIGHTS
-    done = file.is_file() and checkpoints.read_metadata(file)["card"]["steps"] >= (
-        training.steps or 0
-    )
-    if not done:
-        print(f"-- {training.output.name}", flush=True)
-        train_regressor(training)
-    return file
+    return ablations.trained(training, WEIGHTS, train_regressor)
+
+
+def posed_body() -> PosedBody:
+    body = load_body()
+    return PosedBody(body, Joints49(body))
+
+
+def held_out(options: Options, body: Body) -> list[dict[str, Tensor]]:
+    """The people to measure on, in batches."""
+    training = replace(options.training("held_out"), check_people=options.held_out)
+    return check_batches(training, training.recipe(), body)
 
 
 @torch.no_grad()
-def measure(options: Options, file: Path, result: Path) -> None:
-    """Writes each held-out person's errors, mm."""
+def measure(options: Options, file: Path) -> dict[str, list[float]]:
+    """Each held-out person's errors, mm."""
     network, _ = checkpoints.load(file)
-    body = load_body()
-    posed = PosedBody(body, Joints49(body))
-    training = options.training("held_out")
-    training.check_people = options.held_out
-    batches = check_batches(training, training.recipe(), body)
+    posed = posed_body()
+    batches = held_out(options, posed.body)
     found = [errors(posed, network(batch["image"]), batch) for batch in batches]
-    every = {name: torch.cat([some[name] for some in found]).tolist() for name in NAMES}
-    with replacing(result) as beside:
-        beside.write_text(json.dumps(every))
+    return ablations.joined(found, NAMES)
 
 
 def run(options: Options) -> None:
@@ -131,45 +124,46 @@ def run(options: Options) -> None:
     first = options.start or weights_of(
         options.training("start", steps=options.first_steps, learning_rate=options.first_rate)
     )
-    todo = [("start", first)]
+    ablations.keep_errors(options.output / "start", partial(measure, options, first), first)
     for seed in options.seeds:
         for arm in options.arms:
             training = options.training(
                 f"{arm}-{seed}", steps=options.steps, learning_rate=options.rate, start=first,
                 semantics=ARMS[arm][0], start_epoch=-1, seed=1 + seed,
             )  # fmt: skip
-            weights = weights_of(training)
-            todo.append((training.output.name, weights))
-            for name, file in todo:
-                result = options.output / name / "errors.json"
-                if not result.is_file():
-                    result.parent.mkdir(parents=True, exist_ok=True)
-                    measure(options, file, result)
+            file = weights_of(training)
+            ablations.keep_errors(training.output, partial(measure, options, file), file)
             report(options)
 
 
 def run_fits(options: Options) -> None:
     """Fits and measures the arms asked for."""
-    body = load_body()
-    posed, training = PosedBody(body, Joints49(body)), options.training("fits")
-    training.check_people = options.held_out
-    batches = check_batches(training, training.recipe(), body)
+    posed = posed_body()
+    batches = held_out(options, posed.body)
     for seed in options.seeds:
         for arm in ("start", *options.arms):
             name = arm if arm == "start" else f"{arm}-{seed}"
-            result = options.output / name / "errors.json"
-            if not result.is_file():
-                print(f"-- {name}", flush=True)
-                training.semantics = ARMS[arm][0] if arm in ARMS else "none"
-                training.start_epoch, steps = -1, options.steps if arm in ARMS else 0
-                recipe = replace(training.recipe(), rest=0.0)
-                prior = body_prior(body) if recipe.semantics else None
-                objective = Objective(recipe, posed, prior)
-                found = [fit(objective, batch, steps, seed, options) for batch in batches]
-                every = {k: torch.cat([some[k] for some in found]).tolist() for k in NAMES}
-                with replacing(result) as beside:
-                    beside.write_text(json.dumps(every))
+            fitted = partial(fit_all, options, name, ARMS.get(arm), posed, batches, seed)
+            ablations.keep_errors(options.output / name, fitted)
             report(options)
+
+
+def fit_all(
+    options: Options,
+    name: str,
+    arm: tuple[str, str] | None,
+    posed: PosedBody,
+    batches: list[dict[str, Tensor]],
+    seed: int,
+) -> dict[str, list[float]]:
+    """Each held-out person's errors, mm, after the fit by an arm's losses; None fits nothing."""
+    print(f"-- {name}", flush=True)
+    semantics, steps = (arm[0], options.steps) if arm else ("none", 0)
+    training = options.training(name, semantics=semantics, start_epoch=-1)
+    recipe = replace(training.recipe(), rest=0.0)
+    objective = Objective(recipe, posed, body_prior(posed.body) if recipe.semantics else None)
+    found = [fit(objective, batch, steps, seed, options) for batch in batches]
+    return ablations.joined(found, NAMES)
 
 
 def fit(
@@ -199,13 +193,29 @@ def results(options: Options) -> dict[str, np.ndarray]:
     found = {}
     for arm in ("start", *ARMS):
         names = ["start"] if arm == "start" else [f"{arm}-{seed}" for seed in options.seeds]
-        files = [options.output / name / "errors.json" for name in names]
-        read = [json.loads(file.read_text()) for file in files if file.is_file()]
+        read = ablations.kept_errors([options.output / name for name in names])
         if read:
             found[arm] = np.array([[one[name] for name in NAMES] for one in read]).transpose(
                 0, 2, 1
             )
     return found
+
+
+def rows_of(options: Options) -> list[dict[str, Any]]:
+    """One row an arm: its means, those of each seed, and the paired difference from keypoints."""
+    found, rows = results(options), []
+    base = found.get("keypoints")
+    for arm, values in found.items():
+        row: dict[str, Any] = {"arm": arm, "seeds": len(values)}
+        for i, name in enumerate(NAMES):
+            row[name] = float(values[..., i].mean())
+            row[f"{name}_seeds"] = [float(v) for v in values[..., i].mean(1)]
+        if base is not None and arm not in ("start", "keypoints"):
+            apart = torch.from_numpy(values.mean(0) - base.mean(0))
+            for name, gain in summarise(dict(zip(NAMES, apart.T, strict=True))).items():
+                row[f"{name}_gain"], row[f"{name}_error"] = gain
+        rows.append(row)
+    return rows
 
 
 def report(options: Options) -> None:
@@ -214,66 +224,35 @@ def report(options: Options) -> None:
     Beside each mean stands its paired difference from keypoints alone, with the standard error over
     the held-out people: what lies within two of those is noise, and other seeds may differ by more.
     """
-    found, rows = results(options), []
-    for arm, values in found.items():
-        row = {"arm": arm, "seeds": len(values)}
-        base = found.get("keypoints")
-        for i, name in enumerate(NAMES):
-            row[name] = float(values[..., i].mean())
-            row[f"{name}_seeds"] = [float(v) for v in values[..., i].mean(1)]
-            if base is not None and arm not in ("start", "keypoints"):
-                apart = values[..., i].mean(0) - base[..., i].mean(0)
-                row[f"{name}_gain"] = float(apart.mean())
-                row[f"{name}_error"] = float(apart.std(ddof=1) / len(apart) ** 0.5)
-        rows.append(row)
-    with replacing(options.output / "ablation.json") as beside:
-        beside.write_text(json.dumps({"steps": options.steps, "rows": rows}, indent=1))
-    with replacing(options.output / "ablation.md") as beside:
-        beside.write_text(table(rows, options))
-    print(table(rows, options), flush=True)
-    plot(rows, options.output / "ablation.png")
+    rows = rows_of(options)
+    content = {"steps": options.steps, "rows": rows}
+    ablations.write(options.output, content, table(rows, options))
+    if arms := [row for row in rows if row["arm"] in ARMS]:
+        ablations.write_plot(options.output, (3 * len(NAMES), 3.2), partial(plot, arms))
 
 
-def table(rows: list[dict], options: Options) -> str:
+def table(rows: list[dict[str, Any]], options: Options) -> str:
     """Markdown; in brackets the difference from keypoints alone and its standard error."""
     kind = "plain synthetic people" if options.plain else "synthetic people"
     start = options.start.name if options.start else f"one start of {options.first_steps} steps"
     how = f"{options.steps} steps of {options.batch} samples from {start}"
     if options.fits:
         how = f"fitted by {options.steps} steps, joints turned by {options.wrong_rad} rad at first"
-    lines = [
-        f"Errors in mm on {options.held_out} held-out {kind}, {how}.",
-        "",
-        "| arm | seeds | " + " | ".join(TITLES.values()) + " |",
-        "| --- | --- |" + " --- |" * len(NAMES),
-    ]
+    lines = []
     for row in rows:
-        cells = []
-        for name in NAMES:
-            gain = row.get(f"{name}_gain")
-            more = "" if gain is None else f" ({gain:+.1f} ± {row[f'{name}_error']:.1f})"
-            cells.append(f"{row[name]:.1f}{more}")
         title = "the start" if row["arm"] == "start" else ARMS[row["arm"]][1]
-        lines.append(f"| {title} | {row['seeds']} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        told = [(row[n], row.get(f"{n}_gain"), row.get(f"{n}_error")) for n in NAMES]
+        lines.append([title, str(row["seeds"]), *(ablations.cell(*one) for one in told)])
+    heads = ["arm", "seeds", *(TITLES[name] for name in NAMES)]
+    first = f"Errors in mm on {options.held_out} held-out {kind}, {how}."
+    return "\n".join([first, "", *ablations.table(heads, lines)]) + "\n"
 
 
-def plot(rows: list[dict], file: Path) -> None:
-    """Each measure's change from keypoints alone, with twice its standard error."""
-    try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        import matplotlib.pyplot as plt
-    except ImportError:
-        print("There is no plot: pip install matplotlib.")
-        return
-    arms = [row for row in rows if row["arm"] in ARMS]
-    if not arms:
-        return
-    figure, axes = plt.subplots(1, len(NAMES), figsize=(3 * len(NAMES), 3.2), layout="constrained")
+def plot(arms: list[dict[str, Any]], figure: "Figure") -> None:
+    """Each measure: bars of means, dots of seeds; twice the difference's standard error."""
+    labels = [ARMS[row["arm"]][1] for row in arms]
+    axes = figure.subplots(1, len(NAMES))
     for axis, name in zip(axes, NAMES, strict=True):
-        labels = [ARMS[row["arm"]][1] for row in arms]
         spread = [2 * row.get(f"{name}_error", 0.0) for row in arms]
         axis.bar(labels, [row[name] for row in arms], yerr=spread, color="#6b8fb3", capsize=3)
         for seeds, label in zip([row[f"{name}_seeds"] for row in arms], labels, strict=True):
@@ -282,20 +261,12 @@ def plot(rows: list[dict], file: Path) -> None:
         axis.set_ylim(bottom=0.8 * low)
         axis.set_title(f"{TITLES[name]}, mm")
         axis.tick_params(axis="x", rotation=60)
-    with replacing(file) as beside:
-        figure.savefig(beside, dpi=110)
-    plt.close(figure)
 
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
-    if unknown := [arm for arm in options.arms if arm not in ARMS]:
-        sys.exit(f"There is no arm called {unknown[0]}: choose from {', '.join(ARMS)}.")
-    try:
-        work = report if options.only_report else run_fits if options.fits else run
-        work(options)
-    except PosecastError as error:
-        sys.exit(str(error))
+    work = report if options.only_report else run_fits if options.fits else run
+    ablations.end_well(partial(work, options), options.arms, ARMS)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from the picture's middle. The same command goes on where it was stopped; a netw
 left as it is. Writes ablation.md, .json and .png from all arms that are done.
 """
 
-import json
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,12 +22,14 @@ import tyro
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from regressor import checkpoints
-from regressor.errors import PosecastError
-from regressor.evaluation.people_report import BY, classes
-from regressor.files import replacing
+from regressor.evaluation.people_report import ALL, BY, TITLES, classes, groups_of
 from regressor.smpl.genders import load_bodies
 from regressor.training.kept import AT_ONCE
 from regressor.training.perspose.options import PersPoseTraining
+from scripts import ablations
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Arm: encoding, rotation, title.
 ARMS = {
@@ -36,16 +38,13 @@ ARMS = {
     "pr": (False, True, "PR"),
     "both": (True, True, "PE + PR"),
 }
-TITLES = {"mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "root": "place"}
+MEASURES = ("mpjpe", "pa_mpjpe", "root")
 
 
-@dataclass
-class Options:
+@dataclass(kw_only=True)
+class Options(ablations.AblationOptions):
     """Options of the ablation."""
 
-    output: Path
-    poses: Path | None = None
-    """Poses of `python -m regressor.data.people`; some of its subjects are held out."""
     people: int = 12000
     """To train on."""
     held_out: int = 640
@@ -60,13 +59,8 @@ class Options:
     pixels: int | None = None
     batch: int | None = None
     learning_rate: float | None = None
-    precision: str = "32-true"
-    accelerator: str = "auto"
-    threads: int | None = None
     only_draw: bool = False
     """Draw the people and train nothing."""
-    only_report: bool = False
-    """Train nothing; write the tables from what is there."""
 
     def training(self, arm: str) -> PersPoseTraining:
         """The options of an arm; all but two are the same for all arms."""
@@ -75,10 +69,9 @@ class Options:
             output=self.output / arm, preset="cpu", people=self.people, poses=self.poses,
             people_folder=self.output / "people", check_people=self.held_out, steps=self.steps,
             encoding=encoding, rotation=rotation, start=self.start, backbone=self.backbone,
-            pixels=self.pixels,
-            batch=self.batch, learning_rate=self.learning_rate, precision=self.precision,
-            accelerator=self.accelerator, threads=self.threads, seed=self.seed, save_minutes=2.0,
-            check_every=self.steps,
+            pixels=self.pixels, batch=self.batch, learning_rate=self.learning_rate,
+            precision=self.precision, accelerator=self.accelerator, threads=self.threads,
+            seed=self.seed, save_minutes=2.0, check_every=self.steps,
         )  # fmt: skip
 
 
@@ -97,68 +90,45 @@ def draw_people(options: Options) -> None:
                 print(f"{first} of {len(people)} people are drawn", flush=True)
 
 
-def train(options: Options, arm: str) -> Path:
-    """Trains, where that hasn't been done to its end, and returns the weights."""
-    from regressor.training.perspose.run import WEIGHTS, train_perspose
-
-    training = options.training(arm)
-    file = training.output / WEIGHTS
-    done = file.is_file() and checkpoints.read_metadata(file)["card"]["steps"] >= options.steps
-    if not done:
-        print(f"-- {arm}", flush=True)
-        train_perspose(training)
-    return file
-
-
 @torch.no_grad()
-def measure(options: Options, arm: str, file: Path) -> None:
-    """Writes each held-out person's errors, mm, and where they stand."""
-    from regressor.training.perspose.module import NAMES, errors, look
+def measure(training: PersPoseTraining, file: Path) -> dict[str, Any]:
+    """Each held-out person's errors, mm, and where they stand."""
+    from regressor.training.perspose.module import errors, look
     from regressor.training.perspose.run import wide
     from regressor.training.perspose.samples import Labels
 
     network, metadata = checkpoints.load(file)
-    training, bodies = options.training(arm), load_bodies()
+    bodies = load_bodies()
     people = wide(training, training.recipe(), bodies.neutral, check=True)
     labels = Labels(bodies)
     found = [errors(look(network, batch), labels(batch)) for batch in people.batches()]
-    every: dict[str, Any] = {n: torch.cat([one[n] for one in found]).tolist() for n in NAMES}
-    every |= {name: value.tolist() for name, value in people.places().items()}
-    every |= {key: metadata["card"][key] for key in ("steps", "minutes", "samples_per_step")}
-    with replacing(options.output / arm / "errors.json") as beside:
-        beside.write_text(json.dumps(every))
+    places = {name: value.tolist() for name, value in people.places().items()}
+    cost = {key: metadata["card"][key] for key in ("steps", "minutes", "samples_per_step")}
+    return ablations.joined(found, MEASURES) | places | cost
 
 
 def run(options: Options) -> None:
     """Draws, trains and measures what isn't done by now."""
+    from regressor.training.perspose.run import WEIGHTS, train_perspose
+
     draw_people(options)
     if options.only_draw:
         return
     for arm in options.arms:
-        weights = train(options, arm)
-        result = options.output / arm / "errors.json"
-        if not result.is_file() or result.stat().st_mtime < weights.stat().st_mtime:
-            measure(options, arm, weights)
+        training = options.training(arm)
+        file = ablations.trained(training, WEIGHTS, train_perspose)
+        ablations.keep_errors(training.output, partial(measure, training, file), file)
         report(options)
 
 
 def results(options: Options) -> dict[str, dict[str, Any]]:
-    """What was measured of each arm that is done."""
-    files = {arm: options.output / arm / "errors.json" for arm in ARMS}
-    read = {arm: json.loads(file.read_text()) for arm, file in files.items() if file.is_file()}
+    """What was measured of each arm that is done; lists as tensors."""
+    read = {arm: ablations.kept_errors([options.output / arm]) for arm in ARMS}
     return {
-        arm: {name: np.array(value) if isinstance(value, list) else value
+        arm: {name: torch.tensor(value, dtype=torch.double) if isinstance(value, list) else value
               for name, value in one.items()}
-        for arm, one in read.items()
+        for arm, some in read.items() for one in some
     }  # fmt: skip
-
-
-def mean_of(values: np.ndarray) -> dict[str, float]:
-    """Their mean and its standard error."""
-    if not len(values):
-        return {"count": 0, "mean": float("nan"), "error": float("nan")}
-    error = values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-    return {"count": len(values), "mean": float(values.mean()), "error": float(error)}
 
 
 def rows_of(options: Options) -> list[dict[str, Any]]:
@@ -166,15 +136,16 @@ def rows_of(options: Options) -> list[dict[str, Any]]:
     found, rows = results(options), []
     for arm, values in found.items():
         row: dict[str, Any] = {"arm": arm, "steps": values["steps"], "minutes": values["minutes"]}
-        for name in TITLES:
-            told = {name: values[name]}
-            if arm != "neither" and "neither" in found:
-                told[f"{name}_gain"] = values[name] - found["neither"][name]
-            for key, every in told.items():
-                row[key] = mean_of(every)
-                for by in BY:
-                    some = classes(values[by], by).values()
-                    row[f"{key}_by_{by}"] = [mean_of(every[mine]) for mine in some]
+        told = {name: values[name] for name in MEASURES}
+        if arm != "neither" and "neither" in found:
+            told |= {f"{n}_gain": values[n] - found["neither"][n] for n in MEASURES}
+        for group in groups_of(told, {by: values[by] for by in BY}):
+            for name, (mean, error) in group.means.items():
+                one = {"count": group.count, "mean": mean, "error": error}
+                if group.by == ALL:
+                    row[name] = one
+                else:
+                    row.setdefault(f"{name}_by_{group.by}", []).append(one)
         rows.append(row)
     return rows
 
@@ -186,13 +157,11 @@ def report(options: Options) -> None:
     over the held-out people; other seeds may differ by more.
     """
     rows = rows_of(options)
-    with replacing(options.output / "ablation.json") as beside:
-        limits = {by: limits for by, (_, limits) in BY.items()}
-        beside.write_text(json.dumps({"limits": limits, "rows": rows}, indent=1))
-    with replacing(options.output / "ablation.md") as beside:
-        beside.write_text(table(rows))
-    print(table(rows), flush=True)
-    plot(rows, options.output / "ablation.png")
+    limits = {by: limits for by, (_, limits) in BY.items()}
+    ablations.write(options.output, {"limits": limits, "rows": rows}, table(rows))
+    if rows:
+        size = 4 * len(BY), 2.8 * len(MEASURES)
+        ablations.write_plot(options.output, size, partial(plot, rows))
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -204,51 +173,41 @@ def table(rows: list[dict[str, Any]]) -> str:
         f"Errors in mm on {count} held-out synthetic people; in brackets the difference from "
         "neither, with its standard error.",
         "",
-        "| arm | steps | minutes | " + " | ".join(TITLES.values()) + " |",
-        "| --- | --- | --- |" + " --- |" * len(TITLES),
     ]
-    for row in rows:
-        cells = [cell(row[name], row.get(f"{name}_gain")) for name in TITLES]
-        title, told = ARMS[row["arm"]][2], f"{row['steps']} | {row['minutes']}"
-        lines.append(f"| {title} | {told} | " + " | ".join(cells) + " |")
+    cells = [
+        [ARMS[row["arm"]][2], str(row["steps"]), str(row["minutes"]),
+         *(cell(row[name], row.get(f"{name}_gain")) for name in MEASURES)]
+        for row in rows
+    ]  # fmt: skip
+    heads = ["arm", "steps", "minutes", *(TITLES[name] for name in MEASURES)]
+    lines += ablations.table(heads, cells)
     for by, (title, _) in BY.items():
-        names = [*classes(np.empty(0), by)]
         some = [part["count"] for part in rows[0][f"mpjpe_by_{by}"]]
         for name in ("mpjpe", "pa_mpjpe"):
             lines += ["", f"{TITLES[name]} by {title} (people: {', '.join(map(str, some))}):", ""]
-            lines += ["| arm | " + " | ".join(names) + " |", "| --- |" + " --- |" * len(names)]
-            for row in rows:
-                means = row[f"{name}_by_{by}"]
-                gains = row.get(f"{name}_gain_by_{by}", [None] * len(means))
-                cells = [cell(*pair) for pair in zip(means, gains, strict=True)]
-                lines.append(f"| {ARMS[row['arm']][2]} | " + " | ".join(cells) + " |")
+            lines += by_class(rows, name, by)
     return "\n".join(lines) + "\n"
 
 
+def by_class(rows: list[dict[str, Any]], name: str, by: str) -> list[str]:
+    """The table of one measure by one way of telling people apart."""
+    lines = []
+    for row in rows:
+        means = row[f"{name}_by_{by}"]
+        gains = row.get(f"{name}_gain_by_{by}", [None] * len(means))
+        cells = [cell(*pair) for pair in zip(means, gains, strict=True)]
+        lines.append([ARMS[row["arm"]][2], *cells])
+    return ablations.table(["arm", *classes(np.empty(0), by)], lines)
+
+
 def cell(mean: dict[str, float], gain: dict[str, float] | None) -> str:
-    """A mean, and in brackets its difference from neither with the standard error."""
-    more = "" if gain is None else f" ({gain['mean']:+.1f} ± {gain['error']:.1f})"
-    return f"{mean['mean']:.1f}{more}"
+    return ablations.cell(mean["mean"], *((gain["mean"], gain["error"]) if gain else ()))
 
 
-def plot(rows: list[dict[str, Any]], file: Path) -> None:
+def plot(rows: list[dict[str, Any]], figure: "Figure") -> None:
     """Errors of each arm by class; bars: the standard error of the difference from neither."""
-    try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        import matplotlib.pyplot as plt
-    except ImportError:
-        print("There is no plot: pip install matplotlib.")
-        return
-    if not rows:
-        return
-    kinds = list(TITLES)
-    figure, axes = plt.subplots(
-        len(kinds), len(BY), figsize=(4 * len(BY), 2.8 * len(kinds)), layout="constrained",
-        sharex="col", sharey="row",
-    )  # fmt: skip
-    for line, name in zip(axes, kinds, strict=True):
+    axes = figure.subplots(len(MEASURES), len(BY), sharex="col", sharey="row")
+    for line, name in zip(axes, MEASURES, strict=True):
         for axis, (by, (title, _)) in zip(line, BY.items(), strict=True):
             names = [*classes(np.empty(0), by)]
             for number, row in enumerate(rows):
@@ -261,26 +220,16 @@ def plot(rows: list[dict[str, Any]], file: Path) -> None:
                     marker="o", markersize=4, capsize=2, label=ARMS[row["arm"]][2],
                 )  # fmt: skip
             axis.set_xticks(range(len(names)), names)
-            if name == kinds[-1]:
+            if name == MEASURES[-1]:
                 axis.set_xlabel(title, fontsize=8)
         line[0].set_ylabel(f"{TITLES[name]}, mm")
     axes[0][0].legend(fontsize=8)
-    with replacing(file) as beside:
-        figure.savefig(beside, dpi=110)
-    plt.close(figure)
 
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
-    if unknown := [arm for arm in options.arms if arm not in ARMS]:
-        sys.exit(f"There is no arm called {unknown[0]}: choose from {', '.join(ARMS)}.")
-    try:
-        work = report if options.only_report else run
-        work(options)
-    except PosecastError as error:
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        sys.exit("Stopped; the same command goes on from the last saved state.")
+    work = report if options.only_report else run
+    ablations.end_well(partial(work, options), options.arms, ARMS)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """The ablation of DSR's losses: its arms, its table, and that it goes on where it was stopped."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 
 from scripts import ablation_dsr as ablation
+from scripts import ablations
 
 
 def errors_file(folder, mean, seed):
@@ -56,3 +58,20 @@ def test_networks_go_on_from_one_start(tmp_path):
     made = json.loads((tmp_path / "dsr-corrected-0" / "training.json").read_text())
     assert made["ignore_3d"] and made["semantics"]["mode"] == "hard"
     assert made["start"].endswith("start/dsr.safetensors")
+
+
+def test_weights_are_measured_again_once_they_are_newer(tmp_path):
+    weights, taken = tmp_path / "weights", []
+    weights.write_bytes(b"")
+
+    def measure():
+        taken.append({"mpjpe": [float(len(taken))]})
+        return taken[-1]
+
+    for _ in range(2):
+        ablations.keep_errors(tmp_path / "arm", measure, weights)
+    assert ablations.kept_errors([tmp_path / "arm", tmp_path / "other"]) == taken[:1] == taken
+    written = (tmp_path / "arm" / ablations.ERRORS).stat().st_mtime
+    os.utime(weights, (written + 1, written + 1))
+    ablations.keep_errors(tmp_path / "arm", measure, weights)
+    assert ablations.kept_errors([tmp_path / "arm"]) == [{"mpjpe": [1.0]}]

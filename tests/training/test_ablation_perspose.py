@@ -12,7 +12,7 @@ def errors_file(folder, mean, seed=0):
     """Errors that grow off the axis, of people spread over all classes."""
     rng = np.random.default_rng(seed)
     off_deg = np.linspace(0, 59, 80)
-    values = {name: (mean + off_deg + rng.normal(0, 1, 80)).tolist() for name in ablation.TITLES}
+    values = {name: (mean + off_deg + rng.normal(0, 1, 80)).tolist() for name in ablation.MEASURES}
     values |= {
         "off_deg": off_deg.tolist(), "off": np.linspace(0, 0.99, 80).tolist(),
         "fov_deg": rng.permutation(np.linspace(25, 110, 80)).tolist(),
