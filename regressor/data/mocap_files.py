@@ -1,8 +1,8 @@
 """Motion capture as motions to train lifters on: the CMU set, AMASS's .npz, BVH and ASF/AMC.
 
 What has SMPL's rotations is put on a body and seen as a detector sees it; other skeletons are seen
-at their joints. Subjects are CMU's numbers where a file's name begins with one ("07_02.amc"), else
-the names of the files' folders.
+at their joints. Subjects are CMU's numbers where a file is named by its subject and its trial
+("07_02.amc", AMASS's "07_02_poses.npz"), else the names of the files' folders.
 """
 
 import re
@@ -56,11 +56,16 @@ def read(path: Path, split: str, detections: str = "gt", **options) -> LiftingSe
     body = load_body(chosen.body)
     clips: list[mocap.Clip] = []
     motions: list[Motion17] = []
+    subjects: set[str] = set()
     for file in _files(path):
         keys = keys_of(file)
         if "rotvec_d" in keys:
-            clips += [c for c in mocap.load_clips(file) if _wanted(str(c.subject), split, chosen)]
-        elif _wanted(subject_of(file), split, chosen):  # else nothing is read of it
+            stored = mocap.load_clips(file)
+            subjects |= {str(clip.subject) for clip in stored}
+            clips += [c for c in stored if _wanted(str(c.subject), split, chosen)]
+            continue
+        subjects.add(subject_of(file))
+        if _wanted(subject_of(file), split, chosen):  # else nothing is read of it
             if file.suffix.lower() == ".npz":
                 clips.append(read_amass(file, body))
             else:
@@ -69,7 +74,7 @@ def read(path: Path, split: str, detections: str = "gt", **options) -> LiftingSe
     if not motions:
         raise PosecastError(
             f"{path} has no motion for the {split} split, where {', '.join(chosen.held_out)} are "
-            "the subjects held out: name others."
+            f"the subjects held out: name others. Its own are {_some(subjects) or 'none'}."
         )
     return LiftingSet("mocap", [], motions=motions)
 
@@ -93,9 +98,19 @@ def _read_skeleton(file: Path, options: MocapOptions) -> Motion17:
 
 
 def subject_of(file: Path) -> str:
-    """CMU's number without leading zeros, else the name of the file's folder."""
-    number = re.match(r"0*(\d+)_", file.name)
+    """CMU's number without leading zeros, else the name of the file's folder.
+
+    Other sets number their trials ("rub001/0002_treadmill_norm_poses.npz"): there folders tell.
+    """
+    number = re.match(r"0*(\d+)_\d+(_|$)", file.stem)
     return number[1] if number else file.parent.name
+
+
+def _some(subjects: set[str], most: int = 8) -> str:
+    """The first few of them."""
+    names = sorted(subjects)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _wanted(subject: str, split: str, options: MocapOptions) -> bool:

@@ -121,3 +121,18 @@ def test_what_is_wrong_is_told_in_a_sentence(tmp_path):
     write_amass(good)
     with pytest.raises(PosecastError, match="can't be thinned to 20"):
         read_set(good, fps=20)
+
+
+def test_trials_that_are_numbered_are_no_subjects(tmp_path):
+    """BMLrub in AMASS: else the trial 0002 of everybody were held out, and nobody's others."""
+    for subject in ("rub001", "rub002"):
+        for trial in ("0001_walk", "0002_treadmill"):
+            write_amass(tmp_path / "BMLrub" / subject / f"{trial}_norm_poses.npz")
+    write_amass(tmp_path / "CMU" / "07" / "07_01_poses.npz")
+    write_amass(tmp_path / "SFU" / "0005" / "0005_2FeetJump001_poses.npz")
+    train = read_set(tmp_path, "train", shapes=1, held_out=("rub002", "7")).motions
+    assert {motion.subject for motion in train} == {"rub001", "0005"}
+    test = read_set(tmp_path, "test", shapes=1, held_out=("rub002", "7")).motions
+    assert sorted(motion.subject for motion in test) == ["7", "rub002", "rub002"]
+    with pytest.raises(PosecastError, match=r"name others\. Its own are 0005, 7, rub001, rub002"):
+        read_set(tmp_path, "test", held_out=("nobody",))
