@@ -83,7 +83,10 @@ class Tree:
         """The entries of a dictionary."""
         if not isinstance(self.content, dict):
             raise self.wrong("is no dictionary")
-        return [(str(key), self.at(key)) for key in self.content]
+        return [
+            (str(key), Tree(self.file, entry, f"{self.place} {key}".strip()))
+            for key, entry in self.content.items()
+        ]
 
     def at(self, key: Any) -> "Tree":
         """The entry under `key` of a dictionary, or with that number in a list."""

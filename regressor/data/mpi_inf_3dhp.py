@@ -26,13 +26,15 @@ TEST_FPS = 25.0  # the archive doesn't tell
 
 
 def read(path: Path, split: str, detections: str = "gt") -> LiftingSet:
-    """The split whose archive lies in the folder `path`, or is the file `path`.
+    """The split whose archive lies in the folder `path`, or is the file `path` or beside it.
 
     The 2D is the set's own. Only frames that the archive calls valid count in the test.
     """
     if detections != "gt":
         raise PosecastError(f"MPI-INF-3DHP has no detections {detections!r}: its 2D is gt alone.")
     file = path / FILES[split] if path.is_dir() else path
+    if path.name in FILES.values():  # of whichever split
+        file = path.with_name(FILES[split])
     data = Tree(file, *load_archive(file, "data"))
     names = [name for name, _ in data.items()]
     if any(name.startswith("TS") != (split == "test") for name in names):

@@ -33,16 +33,27 @@ def test_only_valid_frames_of_the_test_count(tmp_path):
     assert indoors.valid.tolist() == [True, False, True, True, False]
     assert (indoors.width, indoors.height) == (2048, 2048)
     assert (outdoors.name, outdoors.width, outdoors.height) == ("TS5", 1920, 1080)
-    same = read_set(tmp_path / "data_test_3dhp.npz", "test").sequences[0]
-    np.testing.assert_array_equal(same.joints, indoors.joints)
+    for name in ("data_test_3dhp.npz", "data_train_3dhp.npz"):  # trainings check on the test
+        same = read_set(tmp_path / name, "test").sequences[0]
+        np.testing.assert_array_equal(same.joints, indoors.joints)
+
+
+def test_cameras_may_be_numbers(tmp_path):
+    train, _ = write_3dhp(tmp_path)
+    views, fps = train["S1 Seq1"]
+    numbered = [{int(camera): seen for camera, seen in views.items()}, fps]
+    save(tmp_path / "data_train_3dhp.npz", data={"S1 Seq1": numbered})
+    names = [one.name for one in read_set(tmp_path, "train").sequences]
+    assert names == ["S1 Seq1 camera 0", "S1 Seq1 camera 8"]
 
 
 def test_what_is_wrong_is_told(tmp_path):
     train, test = write_3dhp(tmp_path)
     with pytest.raises(PosecastError, match="no detections 'cpn'"):
         read_set(tmp_path, "test", "cpn")
+    (tmp_path / "other.npz").write_bytes((tmp_path / "data_test_3dhp.npz").read_bytes())
     with pytest.raises(FileFormatError, match="not the archive of the train split"):
-        read_set(tmp_path / "data_test_3dhp.npz", "train")
+        read_set(tmp_path / "other.npz", "train")
     test["TS1"]["data_2d"] = test["TS1"]["data_2d"][:3]
     save(tmp_path / "data_test_3dhp.npz", data=test)
     with pytest.raises(FileFormatError, match=r"TS1 data_2d is an array of shape \(3, 17, 2\)"):
