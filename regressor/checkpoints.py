@@ -65,10 +65,19 @@ def load_published(
     source, content = "The state dict", file_or_state_dict
     if isinstance(content, str | Path):
         source, content = str(content), read_checkpoint(content)
-    state = _weights(source, content)
+    return _give(network, source, _weights(source, content), start)
+
+
+def _give(
+    network: nn.Module, source: str, state: Mapping[str, Tensor], start: Mapping[str, Tensor] | None
+) -> nn.Module:
+    """Gives `network` the parameters `state`, which `source` held."""
     rename = getattr(network, "published", dict)  # some know how their authors' names vary
-    state = {**(start or {}), **rename(state)}
-    _compare(source, state, network.state_dict())
+    wanted = network.state_dict()
+    # Batch norms' count of their steps, which torch 0.4.0 didn't save and evaluation doesn't need.
+    counts = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
+    state = {**counts, **(start or {}), **rename(state)}
+    _compare(source, state, wanted)
     network.load_state_dict(state)
     return network
 
@@ -234,7 +243,7 @@ def load_authors(
     """
     state, networks = _weights(str(file), read_checkpoint(file)), table(name)
     network = networks.create(name, **networks.options_of(name, state, str(file)))
-    return load_published(network, state, start).eval()
+    return _give(network, str(file), state, start).eval()
 
 
 def read_metadata(file: str | Path) -> dict:

@@ -143,3 +143,16 @@ def test_a_pickle_that_torch_did_not_write_is_answered_without_warnings(tmp_path
     with pytest.raises(FileFormatError):
         checkpoints.read_checkpoint(file)
     assert not recwarn.list
+
+
+def test_checkpoints_of_torch_0_4_0_lack_the_batch_norms_counts(tmp_path):
+    options = {"frames": 9, "dim": 8}
+    network = lifters.create("videopose3d", **options)
+    state = {k: v for k, v in network.state_dict().items() if "num_batches" not in k}
+    torch.save({"model_pos": state}, tmp_path / "a.bin")
+    assert equal(checkpoints.load_authors("videopose3d", tmp_path / "a.bin"), network)
+    state["shrink.extra"] = state.pop("shrink.bias")
+    torch.save({"model_pos": state}, tmp_path / "a.bin")
+    words = r"a.bin is for another network: it lacks shrink.bias; it has shrink.extra beside them"
+    with pytest.raises(FileFormatError, match=words):
+        checkpoints.load_authors("videopose3d", tmp_path / "a.bin")
