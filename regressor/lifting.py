@@ -28,11 +28,13 @@ def device_of(name: str) -> str:
 
 
 def load_lifter(
-    method: str, weights: Path | None = None, device: str = "auto"
+    method: str, weights: Path | None = None, device: str = "auto", any_skeleton: bool = False
 ) -> tuple["nn.Module", LifterInput]:
     """The network on its device, and what it expects as input.
 
     weights: a file of `regressor.train`, or the authors' checkpoint; else what is shipped.
+    any_skeleton: also networks of other joints than Human3.6M's 17, which videos are lifted to.
+    Raises PosecastError for weights that can't be used.
     """
     device = device_of(device)
     file = weights or lifters.shipped_weights(method)
@@ -48,8 +50,24 @@ def load_lifter(
                 f"{file} doesn't say what keypoints its network was trained on: give a lifter that "
                 "`regressor.train` made."
             )
-        return network.to(device), _expected(card)
-    return checkpoints.load_authors(method, file).to(device), AUTHORS_INPUT
+        expects = _expected(card)
+    else:
+        network, card, expects = checkpoints.load_authors(method, file), {}, AUTHORS_INPUT
+    if not any_skeleton:
+        _check_skeleton(file, network, card)
+    return network.to(device), expects
+
+
+def _check_skeleton(file: Path, network: "nn.Module", card: dict) -> None:
+    """Raises PosecastError for joints or keypoints that a video's person isn't told by."""
+    known = {card.get(name, "h36m17") for name in ("skeleton", "keypoint_skeleton")} - {"h36m17"}
+    if int(network.joints) != 17:  # pyright: ignore[reportArgumentType]
+        known.add(f"{network.joints} joints")
+    if known:
+        raise PosecastError(
+            f"{file} is for another skeleton ({' and '.join(sorted(known))}), and videos are "
+            "lifted to Human3.6M's 17 joints: give weights for these."
+        )
 
 
 def _expected(card: dict) -> LifterInput:

@@ -136,6 +136,25 @@ def test_weights_that_do_not_say_what_they_were_trained_on(tmp_path):
         load_lifter("ktpformer", file)
 
 
+@pytest.mark.parametrize(
+    ("joints", "card", "words"),
+    [
+        (17, {"skeleton": "mpi_inf_3dhp17"}, "another skeleton \\(mpi_inf_3dhp17\\)"),
+        (17, {"skeleton": "h36m17", "keypoint_skeleton": "coco17"}, "another skeleton \\(coco17"),
+        (15, {"skeleton": "humaneva15"}, "another skeleton \\(15 joints and humaneva15"),
+    ],
+)
+def test_weights_for_joints_that_a_video_does_not_tell(tmp_path, joints, card, words):
+    """17 joints in another order would go through, and give a heap of limbs."""
+    file, options = tmp_path / "a.safetensors", {"frames": 9, "dim": 16, "joints": joints}
+    network = lifters.create("videopose3d", **options)
+    card = {"coordinates": "screen", "fps": 25.0, **card}
+    checkpoints.save(network, file, name="videopose3d", options=options, card=card)
+    with pytest.raises(PosecastError, match=words):
+        load_lifter("videopose3d", file, "cpu")
+    assert load_lifter("videopose3d", file, "cpu", any_skeleton=True)[1].fps == 25
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written(tmp_path):
     (tmp_path / "kept").mkdir(mode=0o500)

@@ -88,7 +88,7 @@ def _load(file: Path, method: str | None, device: str) -> Candidate:
             "say), as one does for authors' checkpoints."
         )
     assert name is not None
-    network, expects = load_lifter(name, file, device)
+    network, expects = load_lifter(name, file, device, any_skeleton=True)
     network.requires_grad_(False)  # torch's counter of operations stumbles over gradients
     found = Candidate(file.stem, file, name, network, expects, card=card)
     if card:
