@@ -157,7 +157,7 @@ def look(network: nn.Module, batch: dict[str, Tensor], body: Body) -> tuple[Tens
     output = answer(network, own)
     output = type(output)(*(part.float() for part in output))
     camera = resized(batch["intrinsics"], SIZE / side)
-    return bodies_seen(output, Crop(torch.eye(3), camera, batch["rotation"]), body)
+    return bodies_seen(network, output, Crop(torch.eye(3), camera, batch["rotation"]), body)
 
 
 def resized(intrinsics: Tensor, factor: float) -> Tensor:

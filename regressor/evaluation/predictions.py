@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from regressor.data.images import LabelledImages, Records, SampleError, no_labels, read_image
@@ -17,7 +17,7 @@ from regressor.errors import PosecastError
 from regressor.evaluation.bodies import Bodies
 from regressor.images.crops import SIZE, to_input, warp
 from regressor.images.hmr import answer
-from regressor.images.perspose import PersPose, PersPoseOutput
+from regressor.images.perspose import PersPose
 from regressor.images.predict import (
     DEFAULT_BODY,
     ImageNetwork,
@@ -146,17 +146,19 @@ def find_bodies(
         images = LabelledImages(Records("people", *places, **no_labels(count)), network.convention)
     output, read = look(network, Crops(images, tally), workers, crops.intrinsics, progress)
     crops = Crop(*(part[read] for part in crops))
-    return Found(*bodies_seen(output, crops, body), read)
+    return Found(*bodies_seen(network.network, output, crops, body), read)
 
 
-def bodies_seen(output: Any, crops: Crop, body: Body) -> tuple[Tensor, Tensor, Tensor]:
-    """What an image network says of crops, in the true camera's axes.
+def bodies_seen(
+    network: nn.Module, output: Any, crops: Crop, body: Body
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What an image network said of crops, in the true camera's axes.
 
     crops: their cameras, for weak perspective of crops of SIZE. Rotations (N, 24, 3, 3), betas
     (N, 10) and SMPL's translation (N, 3) m.
     """
-    if isinstance(output, PersPoseOutput):
-        betas = betas_of(output, body.joints_at_rest)
+    if isinstance(network, PersPose):
+        betas = betas_of(output, body.joints_at_rest, network.first_beta)
         rest = body.joints_at_rest(betas)
         rotations, pelvis = bodies_of(output, rest, crops.rotation)
     else:

@@ -79,7 +79,9 @@ class PersPose(nn.Module):
     the crops that it is trained with and should be given, a multiple of 32.
     encoding: whether it sees the crops' intrinsics; rotation: whether its crops are cut with the
     camera turned to the person, which is for those to heed who cut them; keypoints: whether to give
-    it those of a detector, where there is one (not published: small networks take left for right).
+    it those of a detector, where there is one (not published: small networks take left for right);
+    first_beta: how much is believed of the first beta that the joints tell, the rest being the
+    network's own: all as published, 0 for small networks, whose joints tell nothing of it.
     """
 
     sees_camera = True
@@ -91,9 +93,11 @@ class PersPose(nn.Module):
         encoding: bool = True,
         rotation: bool = True,
         keypoints: bool = False,
+        first_beta: float = 1.0,
     ):
         super().__init__()
         self.pixels, self.rotation, self.takes_keypoints = pixels, rotation, keypoints
+        self.first_beta = first_beta
         self.backbone = backbone_named(backbone)
         features = self.backbone.features
         self.hm_layer = nn.Conv2d(self.backbone.widths[0], JOINTS, 1)

@@ -36,9 +36,17 @@ def placed(output: PersPoseOutput) -> Tensor:
     return output.joints[:, :24] + output.root[:, None]
 
 
-def betas_of(output: PersPoseOutput, joints_at_rest: Callable[[Tensor], Tensor]) -> Tensor:
-    """Shapes (N, 10), the first found by the joints; Posecast's bodies know no eleventh."""
-    return search_first_beta(placed(output), output.betas[:, :10], joints_at_rest)
+def betas_of(
+    output: PersPoseOutput, joints_at_rest: Callable[[Tensor], Tensor], first_beta: float = 1.0
+) -> Tensor:
+    """Shapes (N, 10), the first found by the joints; Posecast's bodies know no eleventh.
+
+    first_beta: how much of what is found is believed (`PersPose`); 0 searches for nothing.
+    """
+    own = output.betas[:, :10]
+    if not first_beta:
+        return own
+    return own.lerp(search_first_beta(placed(output), own, joints_at_rest), first_beta)
 
 
 def bodies_of(output: PersPoseOutput, rest: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,7 +84,8 @@ def fit_towards(
     output = predict(found.network, pictures, crops.intrinsics, progress, given)
     betas = torch.zeros(10)
     if not neutral and found.knows(body):
-        betas = shape_over(track, betas_of(output, body.joints_at_rest))
+        believed = float(found.network.first_beta)  # pyright: ignore[reportArgumentType]
+        betas = shape_over(track, betas_of(output, body.joints_at_rest, believed))
     rotations, pelvis = bodies_of(output, body.joints_at_rest(betas), crops.rotation)
     progress.update("fit", 1, 1)
     return Fit(

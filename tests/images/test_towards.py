@@ -8,6 +8,7 @@ import torch
 from regressor import checkpoints, images
 from regressor.cameras import Camera, intrinsics_from_fov
 from regressor.detection import Detections, Track
+from regressor.evaluation.predictions import bodies_seen
 from regressor.images import predict, towards
 from regressor.images.perspose import PersPose, PersPoseOutput
 from regressor.progress import Progress
@@ -15,7 +16,7 @@ from regressor.skeletons import JOINTS, SMPL24
 from regressor.smpl import load_body
 from regressor.smpl.body import chain
 from regressor.video import open_video
-from rendering.perspective import plain_crop, transform, turned_crop
+from rendering.perspective import Crop, plain_crop, transform, turned_crop
 from tests import videos
 from tests.images import perfect
 
@@ -71,6 +72,19 @@ def test_a_perfect_network_gives_the_true_bodies_anywhere_in_a_wide_picture(body
     )
     wrong = roma.rotmat_geodesic_distance(forgotten[:, 0], people[0][:, 0]).rad2deg()
     assert wrong[0] > 35 and wrong[2] > 35
+
+
+@pytest.mark.parametrize("believed", [0.0, 0.25, 1.0])
+def test_the_first_beta_is_believed_as_much_as_the_network_says(body, people, camera, believed):
+    turn = torch.eye(3).expand(3, 3, 3)
+    output, told = _output(body, people, turn), people[1].expand(3, 10)
+    own = output.betas[:, :1]
+    found = towards.betas_of(output, body.joints_at_rest, believed)
+    first = own + believed * (told[:, :1] - own)
+    torch.testing.assert_close(found, torch.cat([first, told[:, 1:]], 1), atol=1e-3, rtol=0)
+    network = PersPose("w8", pixels=64, first_beta=believed)
+    seen = bodies_seen(network, output, Crop(turn, turn, turn), body)
+    assert torch.equal(seen[1], found)
 
 
 class Knowing(PersPose):

@@ -104,7 +104,7 @@ def test_every_arm_is_a_method_that_cuts_its_own_crops(options, encoding, rotati
     found = train_perspose(arm)
     assert set(found) == {"mpjpe", "pa_mpjpe", "root"} and all(np.isfinite(list(found.values())))
     network = load_network("perspose", arm.output / WEIGHTS, "cpu").network
-    assert isinstance(network, PersPose) and network.pixels == 32
+    assert isinstance(network, PersPose) and network.pixels == 32 and network.first_beta == 0
     assert (network.cam_layer is not None) == encoding
     metadata = checkpoints.read_metadata(arm.output / WEIGHTS)
     assert metadata["card"]["held_out_mm"] == found and metadata["options"]["rotation"] == rotation
@@ -172,6 +172,7 @@ def test_a_training_starts_from_the_pyramid_of_a_located_network(options, tmp_pa
         ({"pixels": 100}, "--pixels 100 has to be a multiple of 32"),
         ({"batch": 0}, "--batch has to be above 0"),
         ({"sets": ("lsp",)}, "--sets lsp isn't in the mixture 3dpw"),
+        ({"first_beta": 1.5}, "--first-beta 1.5 has to be from 0 to 1"),
         ({"average": 2.0}, "--average 2 has to be from 0 to 1"),
     ],
 )
@@ -188,6 +189,7 @@ def test_data_sets_that_are_not_there_are_named(options, tmp_path):
 
 def test_the_published_recipe():
     assert (PAPER["3dpw"].backbone, PAPER["3dpw"].pixels, PAPER["3dpw"].batch) == ("w48", 256, 96)
+    assert PAPER["3dpw"].first_beta == 1.0 and CPU.first_beta == 0.0
     assert PAPER["h36m"].weights.twist == 10.0 and PAPER["h36m"].batch == 128 and EPOCH == 300_000
     rates = [published_rate(done, 3e-4, 3) / 3e-4 for done in (0, 0.5, 1, 2.9, 3, 6, 16)]
     assert rates == pytest.approx([0.01, 0.505, 1, 1, 0.75, 0.75**2, 0.75**5])

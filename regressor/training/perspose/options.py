@@ -50,6 +50,10 @@ class Recipe:
     they become narrow much sooner by it than by the places alone that are read off them."""
     keypoints: bool = False
     """Whether `estimate` shall put elbows, wrists, knees and ankles where its detector has them."""
+    first_beta: float = 1.0
+    """How much `estimate` shall believe of the first beta that the joints tell, which is searched
+    for; the rest is the network's own. All of it as published, which pays where joints are right
+    within some 80 mm (docs/perspose.md)."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     weights: LossWeights = field(default_factory=LossWeights)
 
@@ -58,7 +62,7 @@ class Recipe:
 # there is little to be gained by changing them.
 CPU = Recipe(
     backbone="resnet18", pixels=96, batch=16, learning_rate=1e-3, schedule="cosine", epochs=10,
-    average=0.99, heat=3.0, keypoints=True, weights=LossWeights(twist=2.0),
+    average=0.99, heat=3.0, keypoints=True, first_beta=0.0, weights=LossWeights(twist=2.0),
     augmentation=Augmentation(none=0.5, cut_out=0.1, box=0.05),
 )  # fmt: skip
 PAPER: dict[str, Recipe] = {
@@ -102,6 +106,7 @@ class PersPoseTraining(ImageTraining):
     schedule: Literal["published", "cosine"] | None = None
     heat: float | None = None
     keypoints: bool | None = None
+    first_beta: float | None = None
 
     def recipe(self) -> Recipe:
         """The preset with what was given in its place. Raises PosecastError for what can't be."""
@@ -115,6 +120,8 @@ class PersPoseTraining(ImageTraining):
         if recipe.backbone not in (*SIZES, *DEPTHS):
             known = ", ".join((*SIZES, *DEPTHS))
             raise PosecastError(f"--backbone {recipe.backbone} isn't known: choose {known}.")
+        if not 0 <= recipe.first_beta <= 1:
+            raise PosecastError(f"--first-beta {recipe.first_beta:g} has to be from 0 to 1.")
         if recipe.pixels < 32 or recipe.pixels % 32:
             raise PosecastError(f"--pixels {recipe.pixels} has to be a multiple of 32.")
         return recipe

@@ -35,6 +35,7 @@ def network_options(options: PersPoseTraining, recipe: Recipe) -> dict:
         "encoding": options.encoding,
         "rotation": options.rotation,
         "keypoints": recipe.keypoints,
+        "first_beta": recipe.first_beta,
     }
 
 
