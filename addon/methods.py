@@ -35,6 +35,11 @@ class Methods:
         """name, label and description of each of "methods" or "refinements"."""
         return self.listed[kind]
 
+    def label(self, method: str) -> str:
+        """A method's name as its authors write it, where it is listed."""
+        labels = {item["name"]: item["label"] for item in self.names("methods")}
+        return labels.get(method, method)
+
     def refines(self, refinement: str, method: str) -> bool:
         """Whether there is such a refinement, and for this method."""
         return any(

@@ -5,7 +5,7 @@ from pathlib import Path
 import bpy
 from bpy.types import Context
 
-from .. import results
+from .. import choices, results
 from .wrapped import draw_wrapped
 
 
@@ -35,11 +35,15 @@ def _facts(column, context: Context, armature) -> None:
     frames = results.fact(armature, "frames")
     if frames is None:
         return
-    column.label(text=f"{frames} frames at {results.fact(armature, 'fps'):g} a second")
-    column.label(text=f"Person seen in {100 * results.fact(armature, 'coverage'):.0f} % of them")
+    if frames == 1:
+        column.label(text="One pose")
+    else:
+        column.label(text=f"{frames} frames at {results.fact(armature, 'fps'):g} a second")
+        seen = 100 * results.fact(armature, "coverage")
+        column.label(text=f"Person seen in {seen:.0f} % of them")
     method, fov = results.fact(armature, "method"), results.fact(armature, "fov")
     if method:
-        column.label(text=f"Method: {method}")
+        column.label(text=f"Method: {choices.known_methods().label(method)}")
     if fov:
         column.label(text=f"Field of view: {fov:.0f}°")
     video = results.fact(armature, "video")
@@ -70,7 +74,9 @@ def _runs(layout, armature) -> None:
     column = layout.column(align=True)
     for action in results.actions_of(armature):
         icon = "PLAY" if action == playing else "ACTION"
-        column.operator("posecast.play_run", text=action.name, icon=icon).action = action.name
+        method = choices.known_methods().label(action.get("posecast_method", ""))
+        text = f"{action.name} ({method})" if method else action.name
+        column.operator("posecast.play_run", text=text, icon=icon).action = action.name
     layout.operator("posecast.push_nla", icon="NLA_PUSHDOWN")
 
 

@@ -97,6 +97,7 @@ def test_the_list_of_methods_is_asked_for_once(tmp_path, python):
     assert methods.query(python)
     wait_for(lambda: not methods.poll())
     assert [item["name"] for item in methods.names("methods")] == ["ktpformer", "plain"]
+    assert methods.label("plain") != "plain" and methods.label("gone") == "gone"
     assert not methods.query(python)
     again = Methods(tmp_path / "user")
     assert again.names("methods") == methods.names("methods") and not again.query(python)
