@@ -22,6 +22,14 @@ def ensure_action(datablock: bpy.types.ID, name: str) -> bpy.types.Action:
     return data.action
 
 
+def assign_action(datablock: bpy.types.ID, action: bpy.types.Action | None) -> None:
+    """Has `datablock` play an action, from 4.4 on by the first slot that fits."""
+    data = datablock.animation_data or datablock.animation_data_create()
+    data.action = action
+    if action is not None and hasattr(data, "action_slot") and data.action_slot is None:
+        data.action_slot = next(iter(data.action_suitable_slots), None)
+
+
 def ensure_fcurve(datablock: bpy.types.ID, path: str, index: int = 0, group: str = ""):
     """The F-curve of `path`[index] in the action of `datablock`.
 

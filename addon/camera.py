@@ -8,8 +8,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from .action import CONSTANT, ensure_action, write_keys
+from .action import CONSTANT, assign_action, ensure_action, write_keys
 from .motion_file import Camera, continuous, matrix_to_quaternion
+from .pictures import is_picture, stored_turn
 
 SENSOR_MM = 36.0
 # OpenCV's camera looks along +z with y down; Blender's looks along -z with y up.
@@ -38,6 +39,32 @@ def add_camera(seen: Camera, collection, frames: np.ndarray, camera=None) -> bpy
     camera.animation_data_clear()
     _place(camera, seen.extrinsics, frames)
     return camera
+
+
+def keep_view(camera: bpy.types.Object, run: bpy.types.Action) -> None:
+    """Notes with a run from where it is seen, which another run of the video may see otherwise."""
+    data = camera.data
+    run["posecast_view"] = [
+        data.lens, data.shift_x, data.shift_y, *camera.location, *camera.rotation_quaternion
+    ]  # fmt: skip
+    run["posecast_offset"] = [each.image_user.frame_offset for each in data.background_images]
+    moving = camera.animation_data.action if camera.animation_data is not None else None
+    if moving is not None:
+        run["posecast_view_action"] = moving  # keeps it in the file, too
+
+
+def restore_view(camera: bpy.types.Object, run: bpy.types.Action) -> None:
+    """Puts the camera where `keep_view` noted it, if it did."""
+    if "posecast_view" not in run:
+        return
+    data, view = camera.data, list(run["posecast_view"])
+    data.lens, data.shift_x, data.shift_y = view[:3]
+    camera.animation_data_clear()
+    camera.location, camera.rotation_quaternion = view[3:6], view[6:]
+    if (moving := run.get("posecast_view_action")) is not None:
+        assign_action(camera, moving)
+    for background, offset in zip(data.background_images, run["posecast_offset"], strict=False):
+        background.image_user.frame_offset = offset
 
 
 def look_through(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
@@ -111,11 +138,13 @@ def add_video(camera, path: str | Path, image_size: tuple, timing: Timing) -> bp
 
 
 def missing_rotation(path: str | Path, shown: tuple, wanted: tuple | None) -> float:
-    """The turn (radians, anticlockwise) that a phone's video still needs in this Blender.
+    """The turn (radians, anticlockwise) that a phone's video or picture needs in this Blender.
 
     Older ones show a video as it is stored: one in portrait is lying down, which its `shown` size
-    tells, and one filmed upside down stands on its head.
+    tells, and one filmed upside down stands on its head. Pictures are shown as stored by all.
     """
+    if is_picture(Path(path)):
+        return -np.radians(stored_turn(Path(path)))
     if wanted is None or shown not in (wanted, wanted[::-1]):
         return 0.0
     if shown == wanted:

@@ -5,11 +5,13 @@ import zlib
 import bpy
 from bpy.types import Context, Object
 
-from . import environment, export, preferences, video_info
+from . import environment, export, preferences, setup_job, video_info
 from .estimator import EstimatorError
 from .methods import FIRST, Methods
 from .retarget import presets as bone_maps
 from .retarget import rows
+
+ASK_S, ANSWER_S = 2.0, 0.2  # how often the list's age is looked at, and its answer is looked for
 
 # Blender keeps no references to the strings of a list that is made when it is opened.
 _kept: dict[str, list] = {}
@@ -44,17 +46,21 @@ def known_methods() -> Methods:
     return _methods
 
 
-def ask_methods() -> float | None:
-    """Asks the estimator for its list if it may have changed; calls itself until that is there."""
+def ask_methods() -> float:
+    """Asks the estimator for its list if that may be another one by now; a timer calls it again.
+
+    Another Python or other weights were named in the preferences, or a set-up is through.
+    """
+    if setup_job.current() is not None:
+        return ASK_S
     prefs = preferences.get(bpy.context)
     try:
         python = environment.find_python(prefs.python)
     except EstimatorError:
-        return None
+        return ASK_S
     methods = known_methods()
-    if methods.query(python, str(prefs.weights or "")) and methods.poll():
-        return 0.2
-    return None
+    awaited = methods.query(python, str(prefs.weights or "")) and methods.poll()
+    return ANSWER_S if awaited else ASK_S
 
 
 def refinement_is_there(name: str) -> bool:
@@ -97,10 +103,11 @@ def video_changed(settings, context: Context) -> None:
     found = video_info.read(video_info.absolute(settings.video))
     if isinstance(found, video_info.VideoInfo):
         settings.range_start, settings.range_end = 1, found.frames
+    elif isinstance(found, video_info.Stills):
+        settings.use_range = False
     shown = bpy.context.window_manager.posecast
     if shown.state != "RUNNING":
         shown.state, shown.message = "IDLE", ""
-    _ask_soon()
 
 
 def target_changed(settings, context: Context) -> None:
@@ -112,13 +119,9 @@ def preset_changed(settings, context: Context) -> None:
     rows.fill(settings, settings.target, settings.preset)
 
 
-def _ask_soon() -> None:
-    if not bpy.app.background and not bpy.app.timers.is_registered(ask_methods):
-        bpy.app.timers.register(ask_methods, first_interval=0.5, persistent=True)
-
-
 def register() -> None:
-    _ask_soon()
+    if not bpy.app.background:
+        bpy.app.timers.register(ask_methods, first_interval=0.5, persistent=True)
 
 
 def unregister() -> None:

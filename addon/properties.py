@@ -37,7 +37,7 @@ class POSECAST_PG_settings(PropertyGroup):
     # Video
     video: StringProperty(
         name="Video",
-        description="Video of a person, or of several",
+        description="Video of a person or of several; or a picture, or a folder of pictures",
         subtype="FILE_PATH",
         options={"ANIMATABLE"} | RELATIVE,
         update=choices.video_changed,
@@ -104,6 +104,13 @@ class POSECAST_PG_settings(PropertyGroup):
         default=1.0472,
         min=0.0873,
         max=2.9671,
+    )
+    fov_by_lines: BoolProperty(
+        name="Guess by lines",
+        description=(
+            "Where the file doesn't tell the field of view, guess it by the straight lines of the "
+            "room or street in the first picture, if they tell it clearly"
+        ),
     )
     # Body
     body: EnumProperty(

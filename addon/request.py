@@ -4,18 +4,19 @@ import math
 from pathlib import Path
 
 from .estimator import EstimatorError
+from .pictures import pictures_in
 
 PERSON = {"LARGEST": "largest", "ALL": "all"}
 
 
 def checked_video(video: str) -> Path:
-    """The settings' video (absolute); raises EstimatorError where there is none."""
+    """The settings' video, picture or folder of pictures (absolute); raises EstimatorError."""
     if not video:
         raise EstimatorError("No video is chosen yet; name one in the field Video.")
     path = Path(video)
-    if path.is_dir():
-        raise EstimatorError(f"{path} is a folder; name a video in it.")
-    if not path.is_file():
+    if path.is_dir() and not pictures_in(path):
+        raise EstimatorError(f"{path} is a folder without pictures; name a video or a picture.")
+    if not path.exists():
         raise EstimatorError(f"There is no video {path}; check the path.")
     return path
 
@@ -64,6 +65,8 @@ def options_of(settings, preferences, fps: float | None, point) -> tuple[dict, l
         "betas": settings.betas.lower(),
     }
     files = [Path(file) for file in (*preferences.detector_models, preferences.weights) if file]
+    if settings.fov_by_lines and not settings.use_fov:
+        options["fov-by-lines"] = True
     if settings.body == "SMPL":
         if not preferences.smpl_file:
             raise EstimatorError(

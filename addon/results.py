@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from .action import assign_action
 from .body import BETAS, mesh_of
 from .motion_file import Motion
 
@@ -129,9 +130,9 @@ def actions_of(armature: bpy.types.Object) -> list[bpy.types.Action]:
 
 def play(armature: bpy.types.Object, action: bpy.types.Action) -> None:
     """Plays one of the body's runs, which may be any action for its bones."""
-    _assign(armature, action)
+    assign_action(armature, action)
     for name, item in _companions(armature).items():
-        _assign(item, action.get(name))
+        assign_action(item, action.get(name))
     mesh = mesh_of(armature)
     for item in (armature, mesh):
         if item is not None:
@@ -169,10 +170,3 @@ def _companions(armature: bpy.types.Object) -> dict[str, bpy.types.ID]:
     if mesh is None:
         return {}
     return {"posecast_correctives": mesh.data.shape_keys, "posecast_visibility": mesh}
-
-
-def _assign(item: bpy.types.ID, action: bpy.types.Action | None) -> None:
-    data = item.animation_data or item.animation_data_create()
-    data.action = action
-    if action is not None and hasattr(data, "action_slot") and data.action_slot is None:
-        data.action_slot = next(iter(data.action_suitable_slots), None)

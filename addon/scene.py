@@ -19,11 +19,13 @@ from .action import (
     write_keys,
 )
 from .body import BodyData, create_body, mesh_of
-from .camera import Timing, add_camera, add_video, look_through
+from .camera import Timing, add_camera, add_video, keep_view, look_through
 from .chosen_body import betas_for, chosen_body
 from .motion_file import Motion, read_motion
+from .pictures import is_picture
 from .shape import reshape
-from .shared_world import in_world_of
+from .shared_world import in_world_of, moved_along
+from .video_info import picture_size
 
 FIRST_FRAME = 1
 MOST_FPS = 120.0  # a phone's variable rate may be told as thousands
@@ -40,27 +42,31 @@ class Placing:
 
     rate "VIDEO": the scene gets the video's rate, range and camera. "SCENE": it keeps its own, and
     the Motion begins at the first frame of its range. betas "VIDEO" or "NEUTRAL". nla: an earlier
-    run of the same person goes onto a muted track.
+    run of the same person goes onto a muted track. x: metres by which all of it is moved along.
     """
 
     rate: str = "VIDEO"
     betas: str = "VIDEO"
     nla: bool = False
     name: str = "Posecast"
+    x: float = 0.0
 
 
-def add_result(context, files: list[Path], video: Path | None, settings) -> list:
+def add_result(context, files: list[Path], video: Path | None, settings, x: float = 0.0) -> list:
     """Motion files (of one video) as the settings say, on a body each; returns the armatures.
 
     A person of this video who has this body already gets another action on it. A video that
     Blender can't show is left out, and armature["posecast_note"] says so. The scene is changed
     only once all files are read: raises MotionFileError, BodyFileError, EstimatorError before.
+    Poses of a picture leave the scene's rate and range as they are.
     """
     with wait_cursor(context):
         motions = [read_motion(file) for file in files]
         data = chosen_body(context, settings.body)
         stem = (video or files[0]).stem
-        how = Placing(settings.rate, settings.betas, settings.nla, stem)
+        still = all(len(motion) == 1 for motion in motions)
+        rate = "SCENE" if still else settings.rate
+        how = Placing(rate, settings.betas, settings.nla, stem, x)
         note, shown = "", video
         try:
             video_rate(video, motions[0])
@@ -69,7 +75,7 @@ def add_result(context, files: list[Path], video: Path | None, settings) -> list
         bodies, _ = place(context.scene, motions, data, shown, how, files, video)
         for armature, _ in bodies:
             armature["posecast_note"] = note
-        _make_active(context, [armature for armature, _ in bodies])
+        make_active(context, [armature for armature, _ in bodies])
     return [armature for armature, _ in bodies]
 
 
@@ -102,7 +108,7 @@ def place(
     clip_start = float(min(motion.times[0] for motion in motions))
     # The person seen for longest tells most of a camera that moves.
     longest = max(range(len(motions)), key=lambda index: len(motions[index]))
-    motions = [in_world_of(motions[longest], motion) for motion in motions]
+    motions = [moved_along(in_world_of(motions[longest], motion), how.x) for motion in motions]
     keyed = [frame_numbers(motion, fps, start, clip_start) for motion in motions]
     collection = _collection(scene)
     bodies = []
@@ -130,6 +136,8 @@ def place(
         camera = _camera(scene, seen, collection, keyed[longest], armatures)
         if video is not None:
             add_video(camera, video, seen.image_size, timing)
+        for armature in armatures:
+            keep_view(camera, results.active_action(armature))
         if how.rate == "VIDEO" or scene.camera is None:
             look_through(scene, camera)
     scene.frame_set(scene.frame_start if how.rate == "VIDEO" else scene.frame_current)
@@ -142,6 +150,10 @@ def video_rate(video: Path | None, motion: Motion) -> float:
     The Motion's own where they are as good as equal, or there is no video. Raises VideoError.
     """
     if video is None:
+        return motion.fps
+    if is_picture(video):
+        if not min(picture_size(video)):
+            raise VideoError(f"Blender can't show the picture {video.name}; save it as a JPEG.")
         return motion.fps
     try:
         clip = bpy.data.movieclips.load(str(video))
@@ -221,7 +233,7 @@ def _camera(scene, seen, collection, frames: np.ndarray, armatures: list):
     return camera
 
 
-def _make_active(context, armatures: list) -> None:
+def make_active(context, armatures: list) -> None:
     """Selects the bodies; where their collections were unticked, they are ticked again."""
     layer = context.view_layer
     modes.leave()

@@ -41,3 +41,17 @@ def in_world_of(reference: Motion, other: Motion) -> Motion:
         joints = np.einsum("tij,tkj->tki", turn, joints - joints[:, :1])
         joints = joints + (place + shift)[:, None]
     return replace(other, poses=poses, trans=other.trans + shift, joints=joints)
+
+
+def moved_along(motion: Motion, x: float) -> Motion:
+    """The Motion and its camera `x` metres further along the world's x axis."""
+    if x == 0:
+        return motion
+    way, back = np.array([x, 0.0, 0.0]), np.eye(4)
+    back[0, 3] = -x
+    camera, joints = motion.camera, motion.joints
+    if camera is not None:
+        camera = replace(camera, extrinsics=camera.extrinsics @ back)
+    if joints is not None:
+        joints = joints + way
+    return replace(motion, trans=motion.trans + way, joints=joints, camera=camera)

@@ -1,5 +1,7 @@
 """What the panel shows of videos: length, size and rate, a thumbnail, and the people in a look.
 
+The same of a picture, or of a folder of pictures.
+
 Blender's own reader gives it, so it is there before the estimator is set up. All is read when the
 video is chosen, and only looked up while the panel is drawn.
 """
@@ -13,9 +15,11 @@ import bpy.utils.previews
 import numpy as np
 from bpy.app.handlers import persistent
 
+from .pictures import is_picture, pictures_in
+
 PICTURE = 512  # pixels a side of the square that holds the picture of people
 
-_infos: dict[str, "VideoInfo | str"] = {}
+_infos: dict[str, "VideoInfo | Stills | str"] = {}
 _looks: dict[str, "Look"] = {}
 _previews = None
 
@@ -31,6 +35,21 @@ class VideoInfo:
         seconds = self.frames / self.fps
         length = f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f}:{seconds % 60:02.0f}"
         return f"{length}, {self.frames} frames at {self.fps:.4g}, {self.width} x {self.height}"
+
+
+@dataclass(frozen=True)
+class Stills:
+    """So many pictures; the first one's size in pixels, 0 where Blender can't show it."""
+
+    count: int
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        if self.count > 1:
+            return f"{self.count} pictures, a pose each"
+        size = f"{self.width} x {self.height}" if self.width else "which Blender can't show"
+        return f"A picture, {size}"
 
 
 @dataclass(frozen=True)
@@ -54,7 +73,7 @@ def absolute(video: str) -> str:
     return bpy.path.abspath(video.strip().strip('"')) if video.strip() else ""
 
 
-def known(video: str) -> VideoInfo | str | None:
+def known(video: str) -> VideoInfo | Stills | str | None:
     """What `read` found of the path: the facts, or a sentence on why there are none."""
     return _infos.get(video)
 
@@ -68,23 +87,32 @@ def thumbnail(video: str) -> int:
     return _previews[video].icon_id if _previews is not None and video in _previews else 0
 
 
-def read(video: str) -> VideoInfo | str | None:
+def read(video: str) -> VideoInfo | Stills | str | None:
     """Reads the facts of the video at this absolute path and asks for its thumbnail."""
     _looks.pop(video, None)
     _infos.pop(video, None)
     if not video:
         return None
     found = _infos[video] = _read(Path(video))
-    if isinstance(found, VideoInfo) and _previews is not None:
+    if not isinstance(found, str) and _previews is not None:
         if video in _previews:  # the file may be another by now
             del _previews[video]
-        _previews.load(video, video, "MOVIE")  # made when it is first drawn, in the background
+        first = next(iter(pictures_in(Path(video))), video)
+        kind = "MOVIE" if isinstance(found, VideoInfo) else "IMAGE"
+        _previews.load(video, str(first), kind)  # made when it is first drawn, in the background
     return found
 
 
-def _read(path: Path) -> VideoInfo | str:
+def _read(path: Path) -> VideoInfo | Stills | str:
+    if path.is_dir():
+        pictures = pictures_in(path)
+        if not pictures:
+            return f"{path.name} is a folder without pictures; name a video or a picture."
+        return Stills(len(pictures), *picture_size(pictures[0]))
     if not path.is_file():
         return f"There is no video {path}; check the path."
+    if is_picture(path):
+        return Stills(1, *picture_size(path))
     try:
         clip = bpy.data.movieclips.load(str(path))
     except RuntimeError:
@@ -94,6 +122,17 @@ def _read(path: Path) -> VideoInfo | str:
     if clip_is_empty(info):
         return f"{path.name} isn't a video that Blender can read; convert it to H.264."
     return info
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels; 0 where Blender can't show it, or may not."""
+    try:
+        image = bpy.data.images.load(str(path))
+    except RuntimeError:
+        return 0, 0
+    width, height = image.size
+    bpy.data.images.remove(image)
+    return width, height
 
 
 def clip_is_empty(info: VideoInfo) -> bool:

@@ -7,9 +7,21 @@ from types import SimpleNamespace
 import bpy
 from bpy.types import Context
 
-from .. import cache, choices, environment, job, preferences, request, scene, screen, video_info
+from .. import (
+    cache,
+    choices,
+    environment,
+    gallery,
+    job,
+    preferences,
+    request,
+    scene,
+    screen,
+    video_info,
+)
 from ..estimator import Estimator, EstimatorError
 from ..motion_file import MotionFileError
+from ..pictures import pictures_in
 from .base import TOLD, Told
 
 EARLIER = "From an earlier run with the same settings."
@@ -71,7 +83,7 @@ def begin(context: Context) -> str | None:
         options["refine"] = "uao"
     python = environment.find_python(prefs.python)
     root = environment.user_folder() / "cache"
-    name = cache.key(video, options | {"python": str(python)}, files)
+    name = cache.key(video, options | {"python": str(python)}, [*files, *pictures_in(video)])
     how = SimpleNamespace(
         scene=context.scene.name,
         rate=settings.rate,
@@ -122,7 +134,10 @@ def take_earlier(root: Path, name: str, video: Path, how: SimpleNamespace) -> st
 def place(files: list[Path], video: Path, how: SimpleNamespace) -> str:
     """Puts the result into the scene, as one step that can be undone; what is to be noted of it."""
     with screen.in_view(how.scene), screen.showing(how.scene):
-        made = scene.add_result(bpy.context, files, video if video.is_file() else None, how)
+        if video.is_dir():
+            made = gallery.add_pictures(bpy.context, files, video, how)
+        else:
+            made = scene.add_result(bpy.context, files, video if video.is_file() else None, how)
         if not bpy.app.background:
             bpy.ops.ed.undo_push(message="Estimate Pose from Video")
     return str(made[0].get("posecast_note", ""))

@@ -9,7 +9,7 @@ from bpy.props import CollectionProperty, EnumProperty, StringProperty
 from bpy.types import Context
 
 from .. import preferences, results, scene, shape
-from ..camera import look_through
+from ..camera import look_through, restore_view
 from ..chosen_body import betas_for, chosen_body
 from ..environment import find_python
 from ..estimator import Estimator
@@ -222,6 +222,9 @@ class POSECAST_OT_play_run(Told, bpy.types.Operator):
         if self.action not in found:
             raise MotionFileError(f"{armature.name} has no run {self.action}; choose another.")
         results.play(armature, found[self.action])
+        camera = results.camera_of(context.scene, armature)
+        if camera is not None:
+            restore_view(camera, found[self.action])
         return f"{armature.name} plays {self.action}."
 
 

@@ -82,6 +82,12 @@ class POSECAST_PT_person(Settings, Panel):
 class POSECAST_PT_part(Settings, Panel):
     bl_label = "Part and Frame Rate"
 
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Pictures have neither."""
+        video = video_info.absolute(context.scene.posecast.video)
+        return not isinstance(video_info.known(video), video_info.Stills)
+
     def draw_settings(self, layout: UILayout, context: Context) -> None:
         settings = context.scene.posecast
         layout.prop(settings, "use_range")
@@ -139,6 +145,9 @@ class POSECAST_PT_camera(Settings, Panel):
         row = layout.row()
         row.active = settings.use_fov
         row.prop(settings, "fov")
+        row = layout.row()
+        row.active = not settings.use_fov
+        row.prop(settings, "fov_by_lines")
 
 
 def python_problem(context: Context) -> str:
@@ -168,7 +177,7 @@ def draw_video(layout: UILayout, context: Context) -> None:
     found = video_info.known(path)
     if found is None:
         if not path:
-            layout.label(text="Choose a video of a person", icon="INFO")
+            layout.label(text="Choose a video or a picture", icon="INFO")
         return
     if isinstance(found, str):
         draw_wrapped(layout.box(), context, found, "ERROR")
@@ -205,7 +214,8 @@ def draw_job(layout: UILayout, context: Context) -> None:
 
 def draw_last_word(layout: UILayout, context: Context) -> None:
     shown = context.window_manager.posecast
-    if not shown.message or shown.message == _python_problem[1]:  # which stands above already
+    video = video_info.known(video_info.absolute(context.scene.posecast.video))
+    if not shown.message or shown.message in (_python_problem[1], video):  # they stand above
         return
     box = layout.box()
     failed = shown.state == "FAILED"

@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,22 @@ def test_phones_film_is_turned(tmp_path):
         file.write_bytes(b"...." + header + matrix + bytes(20))
         assert camera.missing_rotation(file, (640, 360), (360, 640)) == pytest.approx(turn)
         assert camera.missing_rotation(file, (360, 640), (360, 640)) == 0
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_phones_picture_is_turned(tmp_path, order):
+    """By its EXIF, which Blender doesn't look at."""
+    file = tmp_path / "phone.JPG"
+    for value, turn in ((1, 0), (3, np.pi), (6, -np.pi / 2), (8, np.pi / 2)):
+        mark = {"<": b"II", ">": b"MM"}[order]
+        entries = struct.pack(f"{order}HHHIHHHHIHH", 2, 0x0100, 3, 1, 9, 0, 0x0112, 3, 1, value, 0)
+        exif = mark + struct.pack(f"{order}HI", 42, 8) + entries
+        file.write_bytes(b"\xff\xd8\xff\xe1\0\0Exif\0\0" + exif)
+        found = camera.missing_rotation(file, (640, 360), (360, 640))
+        assert np.exp(1j * found) == pytest.approx(np.exp(1j * turn))
+    for broken in (b"", b"Exif\0\0II", b"Exif\0\0" + mark + b"\0" * 3):
+        file.write_bytes(broken)
+        assert camera.missing_rotation(file, (640, 360), (640, 360)) == 0
 
 
 @pytest.mark.parametrize("turns", [True, False])

@@ -1,6 +1,9 @@
 """The panel's operators and the job, with a stand-in for the estimator; without a window."""
 
+import os
+import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ bpy = pytest.importorskip("bpy", reason="Blender's Python module is not installe
 import addon  # noqa: E402
 from addon import choices, environment, estimator, job, video_info  # noqa: E402
 from addon.estimator import Estimator, EstimatorError  # noqa: E402
+from addon.panels import estimate as estimate_panel  # noqa: E402
 
 FRAMES = 5
 
@@ -97,6 +101,49 @@ def test_a_damaged_result_is_made_anew(settings, tmp_path):
     file.write_bytes(b"damaged")
     bpy.ops.posecast.estimate()
     assert "It took" in shown().message and file.stat().st_size > 100
+
+
+def test_the_list_of_methods_follows_the_python(settings, monkeypatch):
+    """One that is named or set up after the video was chosen."""
+    listed = choices.known_methods()
+    good = os.environ[estimator.PYTHON_VARIABLE]
+    monkeypatch.setenv(estimator.PYTHON_VARIABLE, "/nowhere/python")
+    assert choices.ask_methods() == choices.ASK_S and len(listed.names("methods")) == 1
+    monkeypatch.setenv(estimator.PYTHON_VARIABLE, good)
+    assert choices.ask_methods() == choices.ANSWER_S
+    wait_for(lambda: choices.ask_methods() == choices.ASK_S)
+    assert [item["name"] for item in listed.names("methods")] == ["ktpformer", "plain"]
+
+
+def test_pictures_in_the_place_of_a_video(settings, tmp_path, monkeypatch):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    settings.use_range = True
+    settings.video = str(folder)
+    assert "without pictures" in video_info.known(str(folder))
+    shutil.copy(write_picture(tmp_path), folder / "one.png")
+    np.savez(tmp_path / "made.npz", **motion_arrays(1, **camera_arrays(1)), video="one.png")
+    settings.video = str(folder)
+    assert str(video_info.known(str(folder))) == "A picture, 64 x 36" and not settings.use_range
+    assert not estimate_panel.POSECAST_PT_part.poll(bpy.context)
+    bpy.ops.posecast.estimate()
+    (armature,) = bodies()
+    assert armature["posecast_video"] == str(folder / "one.png")
+    bpy.ops.posecast.estimate()
+    assert "earlier run" in shown().message
+    shutil.copy(write_picture(tmp_path), folder / "two.png")
+    settings.video = str(folder)
+    assert str(video_info.known(str(folder))) == "2 pictures, a pose each"
+    bpy.ops.posecast.estimate()
+    assert "earlier run" not in shown().message, "another picture is there"
+
+
+def write_picture(folder) -> Path:
+    image = bpy.data.images.new("made", 64, 36)
+    image.filepath_raw, image.file_format = str(folder / "made.png"), "PNG"
+    image.save()
+    bpy.data.images.remove(image)
+    return folder / "made.png"
 
 
 def test_several_people(settings, monkeypatch):

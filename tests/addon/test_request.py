@@ -12,7 +12,7 @@ def settings(**changed) -> SimpleNamespace:
     plain = {
         "use_range": False, "range_start": 1, "range_end": 30, "person": "LARGEST",
         "person_number": 2, "method": "ktpformer", "smooth": 0.04, "contacts": True,
-        "use_fov": False, "fov": 1.0, "body": "DEFAULT", "betas": "VIDEO",
+        "use_fov": False, "fov": 1.0, "fov_by_lines": False, "body": "DEFAULT", "betas": "VIDEO",
     }  # fmt: skip
     return SimpleNamespace(**plain | changed)
 
@@ -69,9 +69,18 @@ def test_the_field_of_view_is_in_degrees():
     assert options(use_fov=True, fov=1.0471976)["fov"] == 60.0
 
 
+def test_a_guess_by_lines_is_asked_for_where_nothing_is_given():
+    assert "fov-by-lines" not in options()
+    assert options(fov_by_lines=True)["fov-by-lines"] is True
+    assert "fov-by-lines" not in options(fov_by_lines=True, use_fov=True)
+
+
 def test_videos(tmp_path):
     (tmp_path / "in.mp4").write_bytes(b"")
     assert request.checked_video(str(tmp_path / "in.mp4")) == tmp_path / "in.mp4"
-    for video, told in (("", "No video is chosen"), ("/gone.mp4", "no video"), ("/", "a folder")):
+    empty = (str(tmp_path), "a folder without pictures")
+    for video, told in (("", "No video is chosen"), ("/gone.mp4", "no video"), empty):
         with pytest.raises(EstimatorError, match=told):
             request.checked_video(video)
+    (tmp_path / "one.JPG").write_bytes(b"")
+    assert request.checked_video(str(tmp_path)) == tmp_path

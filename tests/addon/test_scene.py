@@ -9,9 +9,10 @@ from tests.addon.bodies import camera_arrays, motion_arrays, rodrigues
 
 bpy = pytest.importorskip("bpy", reason="Blender's Python module is not installed")
 
-from addon import results, scene, shape  # noqa: E402
+from addon import gallery, results, scene, shape  # noqa: E402
 from addon.amass import quaternion_to_rotvec  # noqa: E402
 from addon.body import JOINTS, default_body_file, mesh_of, read_body  # noqa: E402
+from addon.camera import restore_view  # noqa: E402
 from addon.motion_file import MotionFileError, matrix_to_quaternion  # noqa: E402
 from addon.operators import estimate  # noqa: E402
 from tests.addon.test_animate import write_film  # noqa: E402
@@ -101,6 +102,53 @@ def test_another_run_is_another_action(film, tmp_path):
         armature.animation_data.action_slot = first.slots[0]
     shape.reshape(armature, np.array(betas))
     assert np.abs(joints(armature, 7) - place).max() < 1e-4
+
+
+def test_an_earlier_run_is_seen_from_where_it_was(film, tmp_path):
+    """Two runs differ in where they have the camera; each lies on the film through its own."""
+    (armature,) = add([motion_file(tmp_path)], film)
+    camera, first = results.camera_of(bpy.context.scene, armature), results.active_action(armature)
+    before = np.array(camera.matrix_world), camera.data.lens
+    other = camera_arrays(FRAMES, moving=True)
+    other["camera_intrinsics"] = other["camera_intrinsics"] * (2, 2, 1)
+    add([motion_file(tmp_path, "other", seed=1, **other)], film)
+    second = results.active_action(armature)
+    bpy.context.scene.frame_set(9)
+    moved = np.array(camera.matrix_world), camera.data.lens
+    assert np.abs(moved[0] - before[0]).max() > 0.05 and moved[1] > before[1]
+    for run, (place, lens) in ((first, before), (second, moved), (first, before)):
+        restore_view(camera, run)
+        bpy.context.scene.frame_set(9)
+        bpy.context.view_layer.update()
+        assert np.abs(np.array(camera.matrix_world) - place).max() < 1e-5
+        assert camera.data.lens == pytest.approx(lens)
+
+
+def test_a_folder_of_pictures_stands_in_a_row(scene, tmp_path):
+    """Each before a camera of its own that sees it as before; rate, range and camera are kept."""
+    now = bpy.context.scene
+    now.render.fps, now.frame_start, now.frame_end = 25, 11, 90
+    files = []
+    for name, person in (("a", 1), ("b", 1), ("b", 2)):
+        picture = {"video": np.array(f"{name}.png"), "person": np.array(person)}
+        files.append(motion_file(tmp_path, f"{name}{person}", person, frames=1, **picture))
+        image = bpy.data.images.new(name, 64, 36)
+        image.filepath_raw, image.file_format = str(tmp_path / f"{name}.png"), "PNG"
+        image.save()
+        bpy.data.images.remove(image)
+    a, b, c = gallery.add_pictures(bpy.context, files, tmp_path, settings())
+    assert (now.render.fps, now.frame_start, now.frame_end) == (25, 11, 90)
+    assert all(item.select_get() and not item["posecast_note"] for item in (a, b, c))
+    reach = [joints(item, 11)[:, 0] for item in (a, b, c)]
+    assert reach[0].max() + 0.5 < min(reach[1].min(), reach[2].min())
+    one, two = results.camera_of(now, a), results.camera_of(now, b)
+    assert one is not two and two is results.camera_of(now, c)
+    assert two.data.background_images[0].image.filepath == str(tmp_path / "b.png")
+    (alone,) = add([files[1]], tmp_path / "other.png")
+    way = joints(b, 11) - joints(alone, 11)
+    assert np.abs(way - [way[0, 0], 0, 0]).max() < 1e-4
+    shift = two.matrix_world.translation - results.camera_of(now, alone).matrix_world.translation
+    assert np.abs(np.array(shift) - way[0]).max() < 1e-4
 
 
 def test_another_run_in_the_nla(film, tmp_path):
