@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from regressor.data.images import gender_codes
 from regressor.errors import FileFormatError
 from regressor.images.perspose import BETAS
 from regressor.safe_pickle import load_pickle
@@ -33,6 +32,12 @@ class Layout(NamedTuple):
     shapes: Mapping[str, tuple[int, ...]]
 
 
+# As people write them, and SPIN's numbers. What isn't told is taken for neutral.
+GENDERS = {
+    **dict.fromkeys(("male", "m", "0"), 0),
+    **dict.fromkeys(("female", "f", "1"), 1),
+    **dict.fromkeys(("neutral", "n", "-1", "", "none"), -1),
+}
 SETS = {
     "h36m": Layout("h36m/densepose_train_5.pt", "h36m/images", _SMPL),
     "3dpw": Layout("3dpw/densepose_train.pt", "3dpw", _SMPL),
@@ -116,13 +121,26 @@ def _checked(key: str, value: Any, wanted: tuple[int, ...]) -> np.ndarray:
 def _genders(value: Any, count: int, name: str) -> np.ndarray:
     if value is None or "smpl_beta" not in SETS[name].shapes or name.startswith("bedlam"):
         return np.full(count, -1)
-    told = np.char.lower(np.asarray(value).astype(str))
-    if told.shape != (count,):
+    told = np.asarray(value)
+    if told.shape == ():  # one for all
+        told = np.full(count, told)
+    if told.size != count or told.shape[0] != count:
         raise ValueError(f"gender has the shape {told.shape} instead of {(count,)}")
-    codes = gender_codes(told)
-    if unknown := {str(gender) for gender in told[codes < 0]} - {"neutral"}:
-        raise ValueError(f"gender is {min(unknown)!r} in it, not male, female or neutral")
-    return codes
+    words = [_word(gender) for gender in told.ravel().tolist()]
+    if unknown := set(words) - set(GENDERS):
+        raise ValueError(
+            f"gender is {min(unknown)!r} in it, not male, female or neutral (nor 0, 1 or -1)"
+        )
+    return np.array([GENDERS[word] for word in words])
+
+
+def _word(gender: Any) -> str:
+    """A gender as one of GENDERS, if it is any: text in bytes or not, or a whole number."""
+    if isinstance(gender, bytes):
+        gender = gender.decode("ascii", "replace")
+    if isinstance(gender, float) and gender.is_integer():
+        gender = int(gender)
+    return str(gender).strip().lower()
 
 
 def height_3dhp(picture: str) -> float:

@@ -30,14 +30,37 @@ def test_a_set_comes_as_it_was_written(tmp_path, name, compress):
         assert found.arrays["smpl_beta"][:, 10].any() == name.startswith("bedlam")
 
 
+WORDS = ["male", "f", "Neutral", "M"]
+
+
 @pytest.mark.parametrize("name", ["h36m", "3dpw"])
-@pytest.mark.parametrize("kind", [str, bytes, object])
-def test_genders_are_those_of_the_bodies(tmp_path, name, kind):
-    told = np.array(["male", "f", "Neutral", "M"]).astype(kind)
-    perspose_files.write(tmp_path, name, gender=told)
+@pytest.mark.parametrize(
+    "told",
+    [
+        np.array(WORDS),
+        np.array(WORDS, bytes),
+        np.array(WORDS, object),
+        np.array([word.encode() for word in WORDS], object),
+        np.array([" Male", "FEMALE", None, "m"], object),
+        np.array(WORDS)[:, None],
+        WORDS,
+        np.array([0, 1, -1, 0]),
+        np.array([[0], [1], [-1], [0]], np.int8),
+        np.array([0.0, 1.0, -1.0, 0.0], np.float32),
+        np.array(["0", "1", "-1", "0"]),
+    ],
+)
+def test_genders_are_those_of_the_bodies(tmp_path, name, told):
+    perspose_files.write(tmp_path, name, pictures=False, gender=told)
     assert load_prepared(tmp_path, name).genders.tolist() == [0, 1, -1, 0]
-    perspose_files.write(tmp_path, name, gender=None)
-    assert load_prepared(tmp_path, name).genders.tolist() == [-1] * 4
+
+
+@pytest.mark.parametrize(
+    ("told", "code"), [(None, -1), ("neutral", -1), (np.str_("f"), 1), (b"m", 0), ([""] * 4, -1)]
+)
+def test_genders_may_be_told_for_all_at_once_or_not_at_all(tmp_path, told, code):
+    perspose_files.write(tmp_path, "h36m", pictures=False, gender=told)
+    assert load_prepared(tmp_path, "h36m").genders.tolist() == [code] * 4
 
 
 def test_bedlam_s_people_have_the_neutral_body(tmp_path):
@@ -71,6 +94,10 @@ def test_bedlam_s_pictures_may_be_jpegs(tmp_path):
         ({"smpl_theta": None, "bbox": None}, "of 3dpw: it has no bbox and no smpl_theta"),
         ({"file_name": None}, "it has no file_name"),
         ({"gender": np.array(["male", "x", "f", "y"])}, "gender is 'x' in it, not male, female"),
+        ({"gender": np.array([0, 1, 2, 1])}, "gender is '2' in it, not male, female"),
+        ({"gender": np.array([0.5, 1, 1, 1])}, "gender is '0.5' in it, not male, female"),
+        ({"gender": np.array([True, False, True, True])}, "gender is 'false' in it, not male"),
+        ({"gender": np.zeros((2, 2))}, r"gender has the shape \(2, 2\) instead of \(4,\)"),
         ({"gender": np.array(["male"])}, r"gender has the shape \(1,\) instead of \(4,\)"),
         ({"file_name": np.array([], str)}, "it names no pictures"),
         ({"file_name": np.array("one")}, "it names no pictures"),
