@@ -24,6 +24,7 @@ FILM_DIAGONAL_MM = math.hypot(36, 24)
 UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # of EXIF's FocalPlaneResolutionUnit
 LEAST_PX, MOST_NARROW = 64, 20  # a side, and the longer by the shorter: somebody might be seen
 LIKELY_FOV_DEG = (5.0, 160.0)
+SAME_SHAPE = 0.03  # of the longer side by the shorter: so much is rounding
 
 
 def open_source(path: Path) -> Video:
@@ -33,8 +34,15 @@ def open_source(path: Path) -> Video:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures of a folder in the order of their names. Raises VideoError without any."""
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    """The pictures of a folder in the order of their names. Raises VideoError without any.
+
+    Hidden files are left out: a Mac lays one, which is no picture, beside each on a foreign disk.
+    """
+    found = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and path.name[0] != "." and not path.is_dir()
+    )
     if not found:
         raise VideoError(
             f"{folder} is a folder without pictures ({', '.join(SUFFIXES)}): give a video, a "
@@ -101,7 +109,7 @@ def read_upright(path: Path) -> tuple[np.ndarray, float | None]:
         formats = ("HEIF",)
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=formats) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright = in_8_bits(ImageOps.exif_transpose(image)).convert("RGB")
             fov = field_of_view(image.getexif(), image.size, upright.width)
     except Image.DecompressionBombError as error:
         raise VideoError(
@@ -114,30 +122,55 @@ def read_upright(path: Path) -> tuple[np.ndarray, float | None]:
     return np.array(upright), fov
 
 
+def in_8_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of more bits, which Pillow would cut off at 255, with its brightest as white.
+
+    Pillow gives colours in 8 bits whatever the file has.
+    """
+    if not (image.mode.startswith("I;16") or image.mode in ("I", "F")):
+        return image
+    pixels = np.nan_to_num(np.asarray(image, np.float32), posinf=0).clip(0)
+    return Image.fromarray((pixels * (255 / max(pixels.max(), 1e-9))).round().astype(np.uint8))
+
+
 def field_of_view(exif: Image.Exif, stored: tuple[int, int], upright_width: int) -> float | None:
     """Horizontal field of view in degrees, None where EXIF doesn't tell a likely one.
 
     stored: width and height of the picture as it lies in the file, px; upright_width: after it was
     turned. From the focal length as on 35 mm film, which compares diagonals (CIPA DCG-001), so that
     it is the same however the camera is held; or from the true one and the sensor's resolution.
+    A picture of another shape than was taken is a part of it: of how much isn't told.
     """
     tags = exif.get_ifd(ExifTags.IFD.Exif)
-    film_mm = number(tags, ExifTags.Base.FocalLengthIn35mmFilm)
-    focal_px = film_mm / FILM_DIAGONAL_MM * math.hypot(*stored) or sensor_focal(tags, stored[0])
+    base = ExifTags.Base
+    taken = number(tags, base.ExifImageWidth), number(tags, base.ExifImageHeight)
+    if all(taken) and abs(slenderness(taken) / slenderness(stored) - 1) > SAME_SHAPE:
+        return None
+    film_mm = number(tags, base.FocalLengthIn35mmFilm)
+    focal_px = film_mm / FILM_DIAGONAL_MM * math.hypot(*stored)
+    focal_px = focal_px or sensor_focal(tags, taken, stored)
     if not focal_px:
         return None
     fov = math.degrees(2 * math.atan(0.5 * upright_width / focal_px))
     return fov if LIKELY_FOV_DEG[0] <= fov <= LIKELY_FOV_DEG[1] else None
 
 
-def sensor_focal(tags: dict, stored_width: int) -> float:
-    """The focal length in px of the stored picture, by the sensor's pixels; 0 if not told."""
+def slenderness(size: tuple[float, float]) -> float:
+    """The longer side by the shorter: turning a picture doesn't change it."""
+    return max(size) / min(size)
+
+
+def sensor_focal(tags: dict, taken: tuple[float, float], stored: tuple[int, int]) -> float:
+    """The focal length in px of the stored picture, by the sensor's pixels; 0 if not told.
+
+    taken, stored: width and height, px, as it was taken (0 where unknown) and now.
+    """
     unit_mm = UNITS_MM.get(int(number(tags, ExifTags.Base.FocalPlaneResolutionUnit)) or 2, 0.0)
     per_unit = number(tags, ExifTags.Base.FocalPlaneXResolution)
-    taken_width = number(tags, ExifTags.Base.ExifImageWidth)
-    if not (unit_mm and taken_width):
+    if not (unit_mm and taken[0]):
         return 0.0
-    shrunk = stored_width / taken_width
+    # It may have been turned since: the longer sides are the same.
+    shrunk = max(stored) / max(taken) if taken[1] else stored[0] / taken[0]
     return number(tags, ExifTags.Base.FocalLength) * per_unit / unit_mm * shrunk
 
 

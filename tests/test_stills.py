@@ -80,6 +80,26 @@ def test_the_sensor_s_resolution_where_film_is_not_spoken_of(tmp_path):
     assert camera_of(40.0, still.info).source == "given"
 
 
+def test_the_sensor_s_width_is_the_longer_side_of_a_picture_that_was_turned_since(tmp_path):
+    """Pillow turns TIFFs as it reads them; other programs turn a picture and keep its EXIF."""
+    tags = {
+        BASE.FocalLength: TiffImagePlugin.IFDRational(5),
+        BASE.FocalPlaneXResolution: TiffImagePlugin.IFDRational(40),
+        BASE.FocalPlaneResolutionUnit: 4,
+        BASE.ExifImageWidth: 320,
+        BASE.ExifImageHeight: 240,
+    }
+    still = Still(photo(tmp_path / "a.jpg", 120, 160, tags=tags))
+    assert camera_of(None, still.info).intrinsics[0, 0] == pytest.approx(5 * 40 / 2)
+
+
+def test_a_part_of_what_was_taken_has_no_known_camera(tmp_path):
+    taken = PHONE | {BASE.ExifImageWidth: 4000, BASE.ExifImageHeight: 3000}
+    assert Still(photo(tmp_path / "small.jpg", 161, 120, tags=taken)).info.fov_deg
+    assert Still(photo(tmp_path / "turned.jpg", 120, 160, tags=taken)).info.fov_deg
+    assert Still(photo(tmp_path / "cut.jpg", 120, 120, tags=taken)).info.fov_deg is None
+
+
 @pytest.mark.parametrize(
     "tags",
     [
@@ -112,6 +132,15 @@ def test_every_kind_of_pixel_becomes_colours(tmp_path, mode):
     assert is_still(path)
     (frame,) = Still(path).frames()
     assert frame.image.shape == (70, 80, 3)
+
+
+@pytest.mark.parametrize(("kind", "most"), [("<u2", 65535), ("<u2", 4095), ("f4", 1), ("i4", 9e6)])
+def test_grey_of_more_bits_is_not_cut_off(tmp_path, kind, most):
+    path, ramp = tmp_path / "a.tif", np.tile(np.linspace(0, most, 80), (70, 1)).astype(kind)
+    Image.fromarray(ramp).save(path)
+    (frame,) = Still(path).frames()
+    assert frame.image.shape == (70, 80, 3)
+    assert np.abs(frame.image[..., 1] - np.linspace(0, 255, 80)).max() <= 1
 
 
 def test_a_picture_is_told_by_its_bytes(tmp_path):
@@ -168,6 +197,8 @@ def test_folders_are_read_in_the_order_of_names(tmp_path):
     for name in ("b.PNG", "a.jpg"):
         photo(tmp_path / name)
     (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "._a.jpg").write_bytes(b"what a Mac keeps beside a file")
+    (tmp_path / "more.jpg").mkdir()
     assert [path.name for path in pictures_in(tmp_path)] == ["a.jpg", "b.PNG"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(VideoError, match="is a folder without pictures"):
