@@ -95,7 +95,7 @@ class Cache:
         archive = io.BytesIO()
         np.savez(archive, **content)
         try:
-            with replacing(self._file(key)) as partial:
+            with replacing(self._file(key), told=False) as partial:
                 partial.write_bytes(archive.getbuffer())
         except PosecastError as error:  # the work itself went well
             self.warning = str(error)

@@ -8,14 +8,16 @@ from pathlib import Path
 from regressor.errors import PosecastError
 
 _partial: set[Path] = set()  # what is being written now
+_finished: set[Path] = set()  # what this process has written
 
 
 @contextmanager
-def replacing(file: str | Path) -> Iterator[Path]:
+def replacing(file: str | Path, told: bool = True) -> Iterator[Path]:
     """A path beside `file` to write to; it takes the place of `file` when the block ends well.
 
     Makes the folder if there is none. When the block fails, what was written is removed and an
-    older `file` stays as it was. Raises PosecastError where the system refuses to write.
+    older `file` stays as it was. told: whether it is one of the files that were asked for. Raises
+    PosecastError where the system refuses to write.
     """
     file = Path(file)
     partial = file.with_name(f".{file.stem}.{os.getpid()}.partial{file.suffix}")
@@ -24,6 +26,8 @@ def replacing(file: str | Path) -> Iterator[Path]:
         file.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         partial.replace(file)
+        if told:
+            _finished.add(file)
     except OSError as error:
         if error.errno is None:  # raised by the block itself, not by the system
             raise
@@ -42,3 +46,8 @@ def remove_partial_files() -> None:
     for partial in list(_partial):
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def finished() -> int:
+    """How many of the files that were asked for this process has written."""
+    return len(_finished)

@@ -64,9 +64,11 @@ class Listener:
         os._exit(status)
 
     def _tell(self, sentence: str) -> None:
-        from regressor.files import remove_partial_files
+        from regressor.files import finished, remove_partial_files
 
         remove_partial_files()
+        if sentence == SENTENCE and (count := finished()):
+            sentence = f"Stopped; {count} finished {'file stays' if count == 1 else 'files stay'}."
         with suppress(Exception):  # whatever goes wrong now, the end comes
             if self.progress is not None:
                 self.progress.fail(sentence)

@@ -68,6 +68,18 @@ def test_signals(tmp_path, work, number, status):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_finished_before_is_told(tmp_path):
+    done = 'with replacing("{0}.npz", told={1}) as a: a.write_text("whole")'
+    more = "\n".join(done.format(*one) for one in [("a", True), ("b", True), ("kept", False)])
+    process = start(tmp_path, SLEEP, more)
+    child = int(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    os.kill(child, signal.SIGKILL)
+    assert err == "Stopped; 2 finished files stay.\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz", "kept.npz"]
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="asks Linux who is alive")
 @pytest.mark.parametrize("work", [COMPUTE, SLEEP])
 def test_the_whole_group_ends_with_the_parent(tmp_path, work):
