@@ -1,4 +1,4 @@
-"""A quick look at who is in a video: `python -m regressor.look VIDEO --output look.png`.
+"""A quick look at who is in a video or a picture: `python -m regressor.look VIDEO -o look.png`.
 
 Draws numbered boxes on one frame, 1 the largest, and writes beside the picture what it shows.
 """
@@ -36,7 +36,7 @@ class Options(command.Reporting):
     """Options of `look`."""
 
     video: Annotated[Path, tyro.conf.Positional]
-    """The video to look at."""
+    """The video or picture to look at."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("look.png")
     """The picture to write; beside it, the same name with .json says where everybody is."""
     start: float | None = None
@@ -66,9 +66,9 @@ def look(options: Options, progress: Progress) -> tuple[str, list[Path]]:
     """Writes the picture and the .json; returns what to tell, and the files."""
     command.check_output(options.output, ".png", "a picture")
     from regressor import detection
-    from regressor.video import open_video
+    from regressor.stills import open_source
 
-    video = open_video(options.video)
+    video = open_source(options.video)
     models = detection.models_of(options.detector, options.detector_models)
     progress.update("look", 0, FRAMES)
     with closing(detection.create(options.detector, **models)) as detector:
@@ -89,11 +89,14 @@ def best_sight(
 ) -> Sight:
     """The best of some frames; raises NoPersonError when nobody is in any."""
     from regressor.detection.track import without_duplicates
+    from regressor.stills import Still
 
     sights, refusal = [], None
-    for i, time in enumerate(times_to_look_at(video, start, end)):
+    times = times_to_look_at(video, start, end)
+    spans = [(time, time + 0.5 / video.info.fps) for time in times]
+    for i, span in enumerate([(start, end)] if isinstance(video, Still) else spans):
         try:
-            frame = next(video.frames(time, time + 0.5 / video.info.fps))
+            frame = next(video.frames(*span))
         except VideoError as error:  # a file may say that it is longer than it is
             refusal = error
             continue

@@ -232,7 +232,10 @@ def _open(path: Path) -> Any:
 def _video_stream(container: Any, path: Path) -> av.VideoStream:
     name = container.format.name
     if name.endswith("_pipe") or name == "image2":
-        raise VideoError(f"{path.name} is a picture; give a video (one frame will do).")
+        raise VideoError(
+            f"{path.name} is a picture of a kind that isn't read here: give a JPEG, a PNG or a "
+            "video (one frame will do)."
+        )
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             return stream

@@ -5,10 +5,12 @@ import signal
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from regressor import look
 from regressor.detection import detect, person_at
+from regressor.errors import VideoError
+from regressor.progress import Progress
 from regressor.video import open_video
 from tests import estimator
 
@@ -58,6 +60,20 @@ def test_the_frame_with_most_people_in_the_range_is_chosen(tmp_path):
     run(tmp_path / "at", film, "--output", "look.png", "--start", 0.3, "--end", 0.5)
     told = json.loads((tmp_path / "at" / "look.json").read_text())
     assert len(told["people"]) == 1 and 8 < told["frame"] < 16
+
+
+def test_a_picture_may_be_looked_at_as_it_stands(tmp_path):
+    picture, exif = tmp_path / "phone.jpg", Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    upright = estimator.standing(1)[0, :, estimator.ALONE_AT]
+    Image.fromarray(np.rot90(upright).copy()).save(picture, exif=exif)
+    look.look(look.Options(picture, tmp_path / "look.png"), Progress())
+    seen = json.loads((tmp_path / "look.json").read_text())
+    assert (seen["width"], seen["height"], seen["frame"]) == (312, 540, 0)
+    ((x0, y0, x1, y1),) = [person["box"] for person in seen["people"]]
+    assert y1 - y0 > 1.5 * (x1 - x0)
+    with pytest.raises(VideoError, match="is a picture: leave out --start"):
+        look.look(look.Options(picture, tmp_path / "look.png", start=1.0), Progress())
 
 
 def test_a_large_picture_is_made_smaller_and_numbers_keep_apart():
