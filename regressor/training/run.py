@@ -28,22 +28,21 @@ NETWORKS = {"hmr": "dsr", "located": "located"}  # by their names in the recipe
 FREE = ("epochs",)  # what may change when a training goes on
 
 
-def build_network(recipe: Recipe, start: Path | None) -> nn.Module:
-    """A new network, or with the weights of `start`: all of them, or an ImageNet ResNet's."""
-    network = images.create(NETWORKS[recipe.network], **network_options(recipe))
+def build_network(recipe: Recipe, start: Path | None) -> tuple[nn.Module, bool]:
+    """A new network, or with the weights of `start`: all of them, or an ImageNet ResNet's.
+
+    Also whether they bring a located network's head along, which then needs no warming up.
+    """
+    network, has_head = images.create(NETWORKS[recipe.network], **network_options(recipe)), False
     if start is not None:
         state = dict(checkpoints.read_checkpoint(start))
+        has_head = "head.first.weight" in state
         if recipe.network == "located" and "conv1.weight" in state:
             state = {**network.state_dict(), **resnet_of(state, "backbone.resnet.")}
         elif "fc.weight" in state:
             state = {**network.state_dict(), **without_classifier(state)}
         checkpoints.load_published(network, state)
-    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-
-def _has_head(start: Path | None) -> bool:
-    """Whether a start brings a located network's head along, which then needs no warming up."""
-    return start is not None and "head.first.weight" in checkpoints.read_checkpoint(start)
+    return network.to(memory_format=torch.channels_last), has_head  # pyright: ignore[reportCallIssue]
 
 
 def network_options(recipe: Recipe) -> dict:
@@ -76,13 +75,13 @@ def train_regressor(options: DsrTraining) -> dict[str, float]:
     body = load_body(options.body)
     prior = None if recipe.semantics is None else body_prior(body, options.prior)
     objective = Objective(recipe, PosedBody(body, Joints49(body, options.joints)), prior)
-    network = build_network(recipe, options.start)
+    network, has_head = build_network(recipe, options.start)
     drawn = load_body(options.body)  # people are drawn where the samples are: on the CPU
     mixture = data.build_mixture(options, recipe, drawn)
     checks = data.check_batches(options, recipe, drawn)
     claim(options, made_of(options, recipe))
     resumed = (options.folder / STATE).is_file()
-    if isinstance(network, LocatedHMR) and not resumed and not _has_head(options.start):
+    if isinstance(network, LocatedHMR) and not resumed and not has_head:
         people = data.synthetic(options, recipe.pixels, drawn, validation=False)
         warm_up(network, people, objective, recipe.warm_up, options.seed)
     module = Regression(network, objective, options, recipe, len(mixture))

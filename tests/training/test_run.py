@@ -109,9 +109,10 @@ def test_the_located_network_warms_up_once_and_is_dsr_s(tmp_path, monkeypatch):
         if name.startswith("backbone.resnet.")
     }
     torch.save({**resnet, "fc1.weight": torch.zeros(4, 4)}, tmp_path / "hmr.pth")
-    started = build_network(
+    started, has_head = build_network(
         replace(made, start=tmp_path / "hmr.pth").recipe(), tmp_path / "hmr.pth"
     )
+    assert not has_head
     assert torch.equal(started.state_dict()["backbone.resnet.conv1.weight"], resnet["conv1.weight"])
 
 
