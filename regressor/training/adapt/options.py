@@ -1,21 +1,19 @@
 """The options of `train adapt`."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
-from regressor.data import mocap
 from regressor.errors import PosecastError
-from regressor.training.lifters.options import LifterTraining
-from regressor.training.lifters.recipes import LifterRecipe, Preset
-from regressor.training.options import RunOptions
+from regressor.training.lifters.options import LifterOptions, LifterTraining
+from regressor.training.lifters.recipes import LifterRecipe
 
 DEFAULT_MINUTES = 30.0
 FURTHER_RATE = 0.1  # of the recipe's learning rate, where a trained lifter goes on
 
 
 @dataclass(kw_only=True)
-class AdaptTraining(RunOptions):
+class AdaptTraining(LifterOptions):
     """Options of `train adapt`. What isn't given is as in the lifter's preset."""
 
     lifter: str
@@ -25,12 +23,8 @@ class AdaptTraining(RunOptions):
     target: Path
     """What the lifter is made for, known by its 2D keypoints: a data set, a video, or a folder of
     videos, Motions, or Tracks in the estimator's cache."""
-    output: Path
-    """A folder, or the weights' file (.safetensors), beside which a folder of the same name stands:
-    states to resume from, curves. The same command goes on from there."""
     start: Path | None = None
     """Weights to start from; without them the lifter is trained anew, as in the paper."""
-    preset: Preset = "cpu"
     gpa: bool = True
     """Place the source's poses where the target's people are seen."""
     lpa: bool = True
@@ -61,25 +55,10 @@ class AdaptTraining(RunOptions):
     """What finds people in videos."""
     cache: Path | None = None
     """A folder that keeps what was found in videos; output/cache if not given."""
-    frames: int | None = None
-    """Frames of a window."""
-    dim: int | None = None
-    depth: int | None = None
-    heads: int | None = None
-    options: dict[str, float] = field(default_factory=dict)
-    """Further options of the network."""
-    batch: int | None = None
-    learning_rate: float | None = None
     fps: float | None = None
     """Frames a second of the source; the start's own, or the preset's."""
-    shapes: int = 4
-    """Random bodies that each motion is put on."""
-    held_out: tuple[str, ...] = tuple(map(str, mocap.HELD_OUT))
-    """Subjects of motion capture on whom errors are measured, and nothing is learned."""
     check_windows: int = 384
     """Held-out windows, placed as the target's people, on which errors are measured."""
-    check_every: int = 1000
-    log_every: int = 50
 
     def check(self) -> None:
         super().check()
@@ -110,8 +89,7 @@ class AdaptTraining(RunOptions):
 
     def training(self) -> LifterTraining:
         """The same as options of the lifter's own training, for the time that is left to it."""
-        names = {entry.name for entry in fields(LifterTraining)} & {e.name for e in fields(self)}
-        given = {name: getattr(self, name) for name in names}
+        given = {entry.name: getattr(self, entry.name) for entry in fields(LifterOptions)}
         minutes = None if self.time is None else self.time - (self.lpa_minutes or 0)
         return LifterTraining(**{**given, "minutes": minutes}, data=self.source, model=self.lifter)
 

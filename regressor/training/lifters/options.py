@@ -15,21 +15,14 @@ DEFAULT_MINUTES = 60.0
 
 
 @dataclass(kw_only=True)
-class LifterTraining(RunOptions):
-    """Options of `train lifter`. What isn't given is as in the preset."""
+class LifterOptions(RunOptions):
+    """What is asked alike of all trainings of lifters."""
 
-    data: Path
-    """What to learn from: the folder or file of a data set (Human3.6M, MPI-INF-3DHP, HumanEva,
-    3DPW), or motion capture (cmu_motion.npz, BVH, ASF/AMC, AMASS), which random cameras see."""
     output: Path
     """A folder, or the weights' file (.safetensors), beside which a folder of the same name stands:
     state to resume from, curves. The same command goes on from there."""
-    model: str = "ktpformer"
-    """A lifter's name."""
     preset: Preset = "cpu"
-    """paper: the authors' network and training; cpu: a small one for a processor, 60 minutes."""
-    detections: str = "gt"
-    """The 2D keypoints of a data set: gt, cpn_ft_h36m_dbb, …"""
+    """paper: the authors' network and training; cpu: a small one for a processor."""
     frames: int | None = None
     """Frames of a window."""
     dim: int | None = None
@@ -37,11 +30,8 @@ class LifterTraining(RunOptions):
     heads: int | None = None
     options: dict[str, float] = field(default_factory=dict)
     """Further options of the network."""
-    optimiser: Optimiser | None = None
     batch: int | None = None
     learning_rate: float | None = None
-    epochs: int | None = None
-    average: float | None = None
     fps: float | None = None
     """Frames a second of motion capture, a divisor of its own rate."""
     shapes: int = 4
@@ -52,15 +42,38 @@ class LifterTraining(RunOptions):
     """Held-out windows on which errors are measured; 0 for none."""
     check_every: int = 1000
     log_every: int = 50
-    compiled: bool = False
-    """The network through torch.compile: a first minute is lost, then steps take less time
-    (of MixSTE in bf16 a third less). Needs a C++ compiler."""
     threads: int | None = None
     """Of the processor; the cpu preset takes one if nothing is said."""
 
     @property
     def folder(self) -> Path:
         return self.output.with_suffix("") if self.output.suffix == WEIGHTS else self.output
+
+    @property
+    def threads_wanted(self) -> int | None:
+        """None leaves as many as torch takes."""
+        return self.threads or (1 if self.preset == "cpu" else None)
+
+
+@dataclass(kw_only=True)
+class LifterTraining(LifterOptions):
+    """Options of `train lifter`. What isn't given is as in the preset."""
+
+    data: Path
+    """What to learn from: the folder or file of a data set (Human3.6M, MPI-INF-3DHP, HumanEva,
+    3DPW), or motion capture (cmu_motion.npz, BVH, ASF/AMC, AMASS), which random cameras see."""
+    model: str = "ktpformer"
+    """A lifter's name."""
+    preset: Preset = "cpu"
+    """paper: the authors' network and training; cpu: a small one for a processor, 60 minutes."""
+    detections: str = "gt"
+    """The 2D keypoints of a data set: gt, cpn_ft_h36m_dbb, …"""
+    optimiser: Optimiser | None = None
+    epochs: int | None = None
+    average: float | None = None
+    compiled: bool = False
+    """The network through torch.compile: a first minute is lost, then steps take less time
+    (of MixSTE in bf16 a third less). Needs a C++ compiler."""
 
     @property
     def weights(self) -> Path:
