@@ -241,9 +241,16 @@ def load_authors(
 
     `start` stands in for parameters that the file lacks, as in `load_published`.
     """
+    return load_authors_sized(name, file, start)[0]
+
+
+def load_authors_sized(
+    name: str, file: str | Path, start: Mapping[str, Tensor] | None = None
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of `load_authors`, and the options that it was made with."""
     state, networks = _weights(str(file), read_checkpoint(file)), table(name)
-    network = networks.create(name, **networks.options_of(name, state, str(file)))
-    return _give(network, str(file), state, start).eval()
+    options = networks.options_of(name, state, str(file))
+    return _give(networks.create(name, **options), str(file), state, start).eval(), options
 
 
 def read_metadata(file: str | Path) -> dict:

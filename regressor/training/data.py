@@ -1,18 +1,17 @@
-"""The samples of a training: data sets and synthetic people, in an order that can be resumed."""
+"""The samples of a training: data sets and synthetic people, by number."""
 
 from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from regressor.data.mixture import Mixture, Source, collate, open_mixture, seed_of
+from regressor.data.mixture import Mixture, Source, open_mixture, seed_of
 from regressor.data.people import SyntheticOptions, SyntheticPeople, load_poses
 from regressor.images.crops import SIZE
 from regressor.smpl.body import Body
 from regressor.training.kept import KeptPeople
 from regressor.training.options import DsrTraining, Recipe
-from regressor.training.order import Order
 from rendering.people import PeopleOptions, TurnedViews, ViewOptions
 
 CHECK_SEED = 77  # of the people on whom errors are measured
@@ -85,11 +84,3 @@ def check_batches(options: DsrTraining, recipe: Recipe, body: Body) -> list[dict
     people = synthetic(options, recipe.pixels, body, validation=True)
     sizes = [min(16, options.check_people - i) for i in range(0, options.check_people, 16)]
     return [people.batch(count, seed_of(CHECK_SEED, i)) for i, count in enumerate(sizes)]
-
-
-def loader(mixture: Mixture, order: Order, workers: int) -> DataLoader:
-    """Batches in that order."""
-    return DataLoader(
-        Draws(mixture), batch_sampler=order, num_workers=workers, collate_fn=collate,
-        pin_memory=torch.cuda.is_available(), persistent_workers=workers > 0,
-    )  # fmt: skip

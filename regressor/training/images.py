@@ -6,16 +6,14 @@ from typing import Any, Protocol
 import lightning as L
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from regressor import checkpoints
-from regressor.data.mixture import Mixture
-from regressor.training import data
+from regressor.data.mixture import Mixture, collate
+from regressor.training.data import Draws
 from regressor.training.learning import Learning
 from regressor.training.options import ImageTraining
-from regressor.training.order import Order
 from regressor.training.timing import Clock
-from regressor.training.trainer import build_trainer, clock_of, fit, quiet
+from regressor.training.trainer import Samples, clock_of, fit
 
 
 class Steps(Protocol):
@@ -54,21 +52,6 @@ class Result:
     card: dict[str, Any] = field(default_factory=dict)
 
 
-class Samples(L.LightningDataModule):
-    """The mixture, from the step at which the training stands, and the people to check on."""
-
-    def __init__(self, mixture: Mixture, checks: list, batch: int, workers: int):
-        super().__init__()
-        self.mixture, self.checks, self.batch, self.workers = mixture, checks, batch, workers
-
-    def train_dataloader(self) -> DataLoader:
-        order = Order.of(self.trainer, self.batch)
-        return data.loader(self.mixture, order, self.workers)
-
-    def val_dataloader(self) -> DataLoader:
-        return DataLoader(self.checks, batch_size=None)  # pyright: ignore[reportArgumentType]
-
-
 def learn(
     options: ImageTraining,
     recipe: Steps,
@@ -80,15 +63,9 @@ def learn(
 ) -> dict[str, float]:
     """Trains on a mixture and writes the weights; returns the last errors on `checks`, mm."""
     clock = clock_of(options)
-    with quiet():
-        trainer = build_trainer(
-            options, [clock, watch], recipe.epochs * len(mixture), recipe.batch, bool(checks)
-        )
-        samples = Samples(mixture, checks, recipe.batch, options.workers)
-        fit(trainer, module, samples, clock)
-        measured = trainer.validate(module, samples, verbose=False)[0] if checks else {}
-    found = {name[9:-3]: round(float(value), 1) for name, value in measured.items()}
-    if trainer.is_global_zero:
+    samples = Samples(Draws(mixture), checks, recipe.batch, options.workers, collate)
+    found = fit(options, module, samples, recipe.epochs * len(mixture), clock, watch)
+    if module.trainer.is_global_zero:
         save(options, recipe, module, found, clock, result)
         for sentence in mixture.report():
             print(sentence)

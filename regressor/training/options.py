@@ -69,8 +69,6 @@ PRESETS: dict[str, Recipe] = {
     ),
 }  # fmt: skip
 _POSITIVE = ("batch", "learning_rate", "epochs", "pixels")
-
-
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
 _RANGES = {  # of options, both ends included
     "people": (0, math.inf), "people_share": (0, 1), "people_seed": (0, 2**32 - 1),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 from torch.utils.data import Sampler
 
-if TYPE_CHECKING:  # evaluations come by here, and don't need it
+if TYPE_CHECKING:  # the order itself needs none of it
     import lightning as L
 
 

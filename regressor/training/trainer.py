@@ -4,21 +4,58 @@ import json
 import logging
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch.utils.data import DataLoader, Dataset
 
 from regressor.errors import FileFormatError, PosecastError
 from regressor.files import replacing
 from regressor.memory import keep_memory
+from regressor.training.learning import Learning
 from regressor.training.options import RunOptions
+from regressor.training.order import Order
 from regressor.training.timing import Clock
 
 STATE, SETTINGS = "last.ckpt", "training.json"
+
+
+class Samples(L.LightningDataModule):
+    """What is learned from, from the step at which the training stands, and what is checked on.
+
+    seen: samples by number, of an endless run; checks: batches; collate: samples to a batch, None
+    where `seen` gives batches.
+    """
+
+    def __init__(
+        self,
+        seen: Dataset,
+        checks: list,
+        batch: int,
+        workers: int,
+        collate: Callable[[Any], Any] | None = None,
+    ):
+        super().__init__()
+        self.seen, self.checks, self.batch, self.workers = seen, checks, batch, workers
+        self.collate = collate or _as_it_is
+
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(
+            self.seen, batch_sampler=Order.of(self.trainer, self.batch), num_workers=self.workers,
+            collate_fn=self.collate, pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.workers > 0,
+        )  # fmt: skip
+
+    def val_dataloader(self) -> DataLoader:
+        return DataLoader(self.checks, batch_size=None)  # pyright: ignore[reportArgumentType]
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 @contextmanager
@@ -71,13 +108,28 @@ def build_trainer(
 
 
 def fit(
-    trainer: L.Trainer, module: L.LightningModule, samples: L.LightningDataModule, clock: Clock
-) -> None:
-    """Trains on from the saved state, if there is one, until the clock or the steps end it."""
+    options: RunOptions,
+    module: Learning,
+    samples: Samples,
+    length: int,
+    clock: Clock,
+    *watch: L.Callback,
+) -> dict[str, float]:
+    """Trains on from the saved state, if there is one, until the clock or the steps end it.
+
+    length: how many samples a training of full length sees. Returns the last errors on what is held
+    out, mm, those that are logged as held_out/NAME_mm.
+    """
     keep_memory()
     state = clock.file if clock.file.is_file() else None
-    with clock.listening():
-        trainer.fit(module, datamodule=samples, ckpt_path=state, weights_only=True)
+    with quiet():
+        trainer = build_trainer(
+            options, [clock, *watch], length, samples.batch, bool(samples.checks)
+        )
+        with clock.listening():
+            trainer.fit(module, datamodule=samples, ckpt_path=state, weights_only=True)
+        measured = trainer.validate(module, samples, verbose=False)[0] if samples.checks else {}
+    return {name[9:-3]: round(float(value), 1) for name, value in measured.items()}
 
 
 def claim(options: RunOptions, made: dict[str, Any]) -> None:

@@ -8,9 +8,10 @@ from regressor.data.mixture import seed_of
 from regressor.data.people import SyntheticOptions, SyntheticPeople
 from regressor.errors import FileFormatError
 from regressor.smpl.body import load_body
-from regressor.training.data import Order, check_batches, synthetic
+from regressor.training.data import check_batches, synthetic
 from regressor.training.kept import KeptPeople, mirrored
 from regressor.training.options import DsrTraining
+from regressor.training.order import Order
 from rendering.cameras import project
 from rendering.people import PeopleOptions
 

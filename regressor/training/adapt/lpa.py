@@ -26,7 +26,7 @@ from regressor.data.keypoint_noise import DetectorNoise
 from regressor.data.mixture import seed_of
 from regressor.training.learning import Learning
 
-PUBLISHED_EPOCHS = 50
+PUBLISHED_EPOCHS = 50  # steps and minutes end it before
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,18 @@ from regressor.data.sequences import LiftingSet, read_set, recognise
 from regressor.errors import PosecastError
 from regressor.lifting import AUTHORS_INPUT
 from regressor.progress import Progress
-from regressor.training.adapt.lpa import Adversaries, LpaLearning, LpaRecipe, Poses
+from regressor.training.adapt.lpa import (
+    PUBLISHED_EPOCHS,
+    Adversaries,
+    LpaLearning,
+    LpaRecipe,
+    Poses,
+)
 from regressor.training.adapt.options import AdaptTraining
-from regressor.training.lifters.data import BLOCK, CHECK_SEED, Batch, Material, SeenMotions, Shape
+from regressor.training.lifters.data import BLOCK, CHECK_SEED, Batch, DrawnWindows, Material, Shape
 from regressor.training.lifters.recipes import LifterRecipe
-from regressor.training.lifters.run import Samples, learn
-from regressor.training.trainer import build_trainer, claim, clock_of, fit, quiet
+from regressor.training.lifters.run import learn
+from regressor.training.trainer import Samples, claim, clock_of, fit
 
 GENERATOR = "generator.safetensors"
 
@@ -48,14 +54,6 @@ class Cameras:
     fov_deg: float | None = None
 
 
-class AdaptedMotions(SeenMotions):
-    """Endless adapted windows, drawn in blocks as those of motion capture are."""
-
-    def __init__(self, windows: AdaptedWindows, seed: int):
-        self.block, self.seed, self.sampler = windows.source.sampler.batch, seed, windows
-        self.frames = len(windows.source.sampler.joints)
-
-
 def adapt_lifter(
     options: AdaptTraining, targets: Targets | None = None, cameras: Cameras | None = None
 ) -> dict[str, float]:
@@ -66,7 +64,7 @@ def adapt_lifter(
     """
     recipe = options.recipe()
     keep_apart([options.start, options.generator], [options.training().weights])
-    if threads := options.threads or (1 if options.preset == "cpu" else None):
+    if threads := options.threads_wanted:
         torch.set_num_threads(threads)
     begun = begin(options, recipe)
     torch.manual_seed(options.seed)
@@ -107,9 +105,7 @@ def begin(options: AdaptTraining, recipe: LifterRecipe) -> Begun:
             raise PosecastError(f"{file} doesn't read Human3.6M's 17 joints of known coordinates.")
         sizes, expects = metadata["options"], (card["coordinates"], card["fps"])
     else:
-        network = checkpoints.load_authors(name, file)
-        state = checkpoints.read_checkpoint(file)
-        sizes = lifters.options_of(name, checkpoints._weights(str(file), state), str(file))
+        network, sizes = checkpoints.load_authors_sized(name, file)
         expects = (AUTHORS_INPUT.coordinates, AUTHORS_INPUT.fps)
     if options.coordinates not in (None, expects[0]):
         raise PosecastError(f"{file} reads {expects[0]} coordinates: leave --coordinates out.")
@@ -159,15 +155,12 @@ def learn_generator(
     module = LpaLearning(adversaries, recipe, options.seed, len(source.sampler.joints))
     poses = Poses(source, targets, options.seed)
     clock = clock_of(training)
-    with quiet():
-        # PoseAug trains for 50 epochs; steps and minutes end it before.
-        trainer = build_trainer(training, [clock], 50 * len(poses), recipe.batch, False)
-        seen = Material(poses, [], "", 0, "h36m17", 0, "", "")  # pyright: ignore
-        fit(trainer, module, Samples(seen, recipe.batch, options.workers), clock)
+    samples = Samples(poses, [], recipe.batch, options.workers)
+    fit(training, module, samples, PUBLISHED_EPOCHS * len(poses), clock)
     if clock.told:
         raise KeyboardInterrupt
-    if trainer.is_global_zero:
-        card = {"steps": trainer.global_step, "minutes": round(clock.spent / 60, 1)}
+    if module.trainer.is_global_zero:
+        card = {"steps": module.trainer.global_step, "minutes": round(clock.spent / 60, 1)}
         checkpoints.save(adversaries.generator, file, name="poseaug", options={}, card=card)
     return adversaries.generator.cpu().requires_grad_(False)
 
@@ -200,7 +193,8 @@ def material(
     block = BLOCK if recipe.batch % BLOCK == 0 else recipe.batch
     assert parts["train"] is not None
     source = look(parts["train"], shape.frames, block, options.seed)
-    windows = AdaptedWindows(source, targets, generator, scheme, shape.channels)
+    adapted = AdaptedWindows(source, targets, generator, scheme, shape.channels)
+    windows = DrawnWindows(adapted, block, len(source.sampler.joints), options.seed)
     checks: list[Batch] = []
     if parts["test"] is not None:
         held = look(parts["test"], shape.frames, min(BLOCK, options.check_windows), CHECK_SEED)
@@ -211,8 +205,7 @@ def material(
             checks.append({"inputs": inputs, "target": target, "noisy": torch.tensor(-1)})
     held_out = "the source's other split, where the target's people are seen"
     return Material(
-        AdaptedMotions(windows, options.seed), checks, begun.coordinates, begun.fps, "h36m17", 0,
-        source.described, held_out,
+        windows, checks, begun.coordinates, begun.fps, "h36m17", 0, source.described, held_out,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch.utils.data import Dataset
 
 from regressor import skeletons
 from regressor.data.chunks import Chunks, chunk_table
-from regressor.data.lifting import Motion17, Sampler
+from regressor.data.lifting import Sampler
 from regressor.data.lifting_cameras import pixels_to_screen
 from regressor.data.mixture import seed_of
 from regressor.data.sequences import LiftingSequence, LiftingSet, read_set, recognise
@@ -34,21 +35,27 @@ class Shape:
     channels: int
 
 
-class SeenMotions(Dataset):
-    """Endless windows of mocap, in random cameras' views with a detector's noise.
+class Draws(Protocol):
+    """Random batches of inputs (B, T, K, C) and targets (B, T, J, 3), as its generator says."""
 
-    They are drawn in blocks of 64, or of the largest power of two that divides the batch: where
-    processes share a batch, they draw what one would if theirs is a multiple of 64.
+    frames: int
+    generator: torch.Generator
+
+    def draw(self) -> tuple[Tensor, Tensor]: ...
+
+
+class DrawnWindows(Dataset):
+    """Endless windows that are drawn at random, in blocks.
+
+    sampler: what draws them, a block at a time; length: frames that there are.
     """
 
-    def __init__(self, motions: list[Motion17], shape: Shape, batch: int, seed: int):
-        self.block, self.seed = math.gcd(batch, BLOCK), seed
-        self.sampler = Sampler(motions, shape.frames, self.block, seed, channels=shape.channels)
-        self.frames = sum(len(motion.seen) for motion in motions)
+    def __init__(self, sampler: Draws, block: int, length: int, seed: int):
+        self.sampler, self.block, self.length, self.seed = sampler, block, length, seed
 
     def __len__(self) -> int:
         """So many windows tell about as much as there is: half of each is new."""
-        return max(1, 2 * self.frames // self.sampler.frames)
+        return max(1, 2 * self.length // self.sampler.frames)
 
     def __getitems__(self, numbers: list[int]) -> Batch:
         """The windows of these numbers, which are whole blocks in order."""
@@ -139,7 +146,7 @@ def window_table(
 class Material:
     """All that a training sees: windows to learn from, held-out batches, and what they are."""
 
-    windows: SeenMotions | SetWindows
+    windows: DrawnWindows | SetWindows
     checks: list[Batch]
     coordinates: str
     fps: float
@@ -177,13 +184,19 @@ def material(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> Mat
 
 
 def _of_motions(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> Material:
-    """Mocap, put on several bodies to learn from and on one to check."""
+    """Mocap, put on several bodies to learn from and on one to check, in random cameras' views.
+
+    Windows are drawn in blocks of 64, or of the largest power of two that divides the batch: where
+    processes share a batch, they draw what one would if theirs is a multiple of 64.
+    """
     held = tuple(options.held_out)
     motions = read_set(
         options.data, "train", fps=recipe.fps, shapes=options.shapes, seed=options.seed,
         held_out=held,
     ).motions  # fmt: skip
-    windows = SeenMotions(motions, shape, recipe.batch, options.seed)
+    block, length = math.gcd(recipe.batch, BLOCK), sum(len(motion.seen) for motion in motions)
+    sampler = Sampler(motions, shape.frames, block, options.seed, channels=shape.channels)
+    windows = DrawnWindows(sampler, block, length, options.seed)
     checks = []
     if options.check_windows:
         test = read_set(
@@ -198,5 +211,5 @@ def _of_motions(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> 
                 checks.append({"inputs": inputs, "target": target, "noisy": torch.tensor(number)})
     return Material(
         windows, checks, "centred", recipe.fps, "h36m17", 0,
-        f"{len(motions)} motions, {windows.frames} frames", f"subjects {', '.join(held)}",
+        f"{len(motions)} motions, {length} frames", f"subjects {', '.join(held)}",
     )  # fmt: skip

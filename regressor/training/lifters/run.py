@@ -3,10 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-import lightning as L
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
 from regressor import checkpoints, lifters
 from regressor.lifters.gla_gcn import HUMANEVA15_EDGES
@@ -15,9 +13,8 @@ from regressor.training.lifters.data import Material, Shape, material
 from regressor.training.lifters.module import Lifting
 from regressor.training.lifters.options import LifterTraining
 from regressor.training.lifters.recipes import LifterRecipe
-from regressor.training.order import Order
 from regressor.training.timing import Clock
-from regressor.training.trainer import build_trainer, claim, clock_of, fit, quiet
+from regressor.training.trainer import Samples, claim, clock_of, fit
 
 FREE = ("epochs",)  # what may change when a training goes on
 # The joint that each joint hangs on, -1 for the root. MPI-INF-3DHP's as P-STMO draws it.
@@ -27,29 +24,6 @@ PARENTS = {
 }
 
 
-class Samples(L.LightningDataModule):
-    """Windows from the step at which the training stands, and those to check on."""
-
-    def __init__(self, material: Material, batch: int, workers: int):
-        super().__init__()
-        self.material, self.batch, self.workers = material, batch, workers
-
-    def train_dataloader(self) -> DataLoader:
-        order = Order.of(self.trainer, self.batch)
-        return DataLoader(
-            self.material.windows, batch_sampler=order, num_workers=self.workers,
-            collate_fn=_as_it_is, pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.workers > 0,
-        )  # fmt: skip
-
-    def val_dataloader(self) -> DataLoader:
-        return DataLoader(self.material.checks, batch_size=None)  # pyright: ignore
-
-
-def _as_it_is(batch):
-    return batch
-
-
 def train_lifter(options: LifterTraining) -> dict[str, float]:
     """Trains, checks on what is held out and writes the weights; returns the last errors, mm.
 
@@ -57,7 +31,7 @@ def train_lifter(options: LifterTraining) -> dict[str, float]:
     another training stands.
     """
     recipe = options.recipe()
-    if threads := options.threads or (1 if options.preset == "cpu" else None):
+    if threads := options.threads_wanted:
         torch.set_num_threads(threads)
     torch.manual_seed(options.seed)
     network = lifters.create(options.model, **recipe.network)
@@ -87,18 +61,11 @@ def learn(
     )  # fmt: skip
     clock = clock_of(options)
     clock.minutes = options.time
-    with quiet():
-        trainer = build_trainer(
-            options, [clock, Told()], recipe.epochs * len(seen.windows), recipe.batch,
-            bool(seen.checks),
-        )  # fmt: skip
-        samples = Samples(seen, recipe.batch, options.workers)
-        fit(trainer, module, samples, clock)
-        found = trainer.validate(module, samples, verbose=False)[0] if seen.checks else {}
-    found = {name[9:-3]: round(float(value), 1) for name, value in found.items()}
-    if trainer.is_global_zero:
-        card = card_of(options, seen, module, found, clock)
-        save(options, module, sizes, card | (more or {}))
+    samples = Samples(seen.windows, seen.checks, recipe.batch, options.workers)
+    found = fit(options, module, samples, recipe.epochs * len(seen.windows), clock, Told())
+    if module.trainer.is_global_zero:
+        card = card_of(options, seen, module, found, clock) | (more or {})
+        checkpoints.save(module.best, options.weights, name=options.model, options=sizes, card=card)
         print(f"{options.weights} written.", flush=True)
     return found
 
@@ -144,8 +111,3 @@ def card_of(
         "steps": module.trainer.global_step,
         "windows_per_step": module.samples_per_step,
     }
-
-
-def save(options: LifterTraining, module: Lifting, sizes: dict, card: dict[str, Any]) -> None:
-    """Writes the network that is best as `estimate` reads it."""
-    checkpoints.save(module.best, options.weights, name=options.model, options=sizes, card=card)
