@@ -1,7 +1,8 @@
 """BVH motion capture: the hierarchy, forward kinematics, and Human3.6M's 17 joints by names.
 
 Names differ from maker to maker: MotionBuilder's and Mixamo's (LeftUpLeg), Biovision's (LeftHip),
-Poser's (lThigh), SMPL's (left_hip) and what is like them are known.
+Poser's and DAZ's (lThigh), SMPL's (left_hip), 3ds Max's (Bip01_L_Thigh), Unreal's (thigh_l), VRM's
+(J_Bip_L_UpperLeg), mocopi's (l_up_leg) and what is like them are known.
 """
 
 import re
@@ -16,16 +17,18 @@ from regressor.errors import FileFormatError
 from regressor.skeletons import H36M17
 
 # Parts of names after "left"/"l" or "right"/"r", the surest first: many skeletons call the
-# collarbone "shoulder", and some the whole arm.
+# collarbone "shoulder", and some the whole arm. Where there is an ankle or a wrist, "foot" and
+# "hand" are what lies beyond (SMPL's).
 PARTS = {
-    "hip": ("upleg", "upperleg", "thigh", "hip", "femur"),
-    "knee": ("leg", "lowerleg", "shin", "calf", "knee", "tibia"),
-    "ankle": ("foot", "ankle"),
-    "shoulder": ("arm", "upperarm", "uparm", "shldr", "shoulder", "humerus"),
-    "elbow": ("forearm", "lowerarm", "lowarm", "elbow", "radius"),
-    "wrist": ("hand", "wrist"),
+    "hip": ("upleg", "upperleg", "thigh", "thighbend", "hip", "femur"),
+    "knee": ("leg", "lowerleg", "lowleg", "shin", "calf", "knee", "tibia"),
+    "ankle": ("ankle", "foot"),
+    "shoulder": ("arm", "upperarm", "uparm", "shldr", "shldrbend", "shoulder", "humerus"),
+    "elbow": ("forearm", "lowerarm", "lowarm", "forearmbend", "elbow", "radius"),
+    "wrist": ("wrist", "hand"),
 }
-NECKS, HEADS = ("neck", "lowerneck", "neck1", "upperneck"), ("head",)
+NECKS = ("neck", "lowerneck", "necklower", "neck1", "neck01", "upperneck")
+HEADS = ("head",)
 SPINE_SHARE = 0.47  # of the way from the hips to the thorax, as in Human3.6M
 CROWN_SHARE = 0.14  # of the legs' length, from the head's joint to the crown
 # Metres a unit: metres, centimetres, millimetres, inches, and CMU's 1/0.45 inch.
@@ -33,6 +36,7 @@ UNITS = (1.0, 0.01, 0.001, 0.0254, 0.0254 / 0.45)
 LEG = 0.85  # m, a person's from hip to ankle
 MOST_JOINTS = 1000
 _CHANNEL = re.compile("[XYZ](position|rotation)", re.IGNORECASE)
+_PREFIX = re.compile(r"^(bip\d+|jbipc?)")  # 3ds Max's and VRM's, before every name
 
 
 @dataclass
@@ -158,6 +162,7 @@ def forward(joints: list[Joint], values: np.ndarray) -> np.ndarray:
 def find_joints(names: list[str]) -> dict[str, int]:
     """Our names of the joints that were recognised, and their numbers."""
     plain = [re.sub(r"[^a-z0-9]", "", name.rpartition(":")[2].lower()) for name in names]
+    plain = [_PREFIX.sub("", name) for name in plain]
 
     def first(candidates: list[str]) -> int | None:
         return next((plain.index(name) for name in candidates if name in plain), None)

@@ -78,6 +78,48 @@ def test_names_of_several_makers_are_known(names, hip, shoulder):
     assert {f"left_{part}" for part in bvh.PARTS} <= found.keys()
 
 
+@pytest.mark.parametrize(
+    ("names", "used"),
+    [
+        (  # SMPL's ends lie beyond ankles and wrists
+            "left_hip left_knee left_ankle left_foot left_collar left_shoulder left_elbow "
+            "left_wrist left_hand neck head",
+            "left_hip left_knee left_ankle left_shoulder left_elbow left_wrist neck head",
+        ),
+        (
+            "Bip01_L_Thigh Bip01_L_Calf Bip01_L_Foot Bip01_L_Toe0 Bip01_L_Clavicle "
+            "Bip01_L_UpperArm Bip01_L_Forearm Bip01_L_Hand Bip01_Neck Bip01_Head",
+            "Bip01_L_Thigh Bip01_L_Calf Bip01_L_Foot Bip01_L_UpperArm Bip01_L_Forearm "
+            "Bip01_L_Hand Bip01_Neck Bip01_Head",
+        ),
+        (
+            "J_Bip_L_UpperLeg J_Bip_L_LowerLeg J_Bip_L_Foot J_Bip_L_Shoulder J_Bip_L_UpperArm "
+            "J_Bip_L_LowerArm J_Bip_L_Hand J_Bip_C_Neck J_Bip_C_Head",
+            "J_Bip_L_UpperLeg J_Bip_L_LowerLeg J_Bip_L_Foot J_Bip_L_UpperArm J_Bip_L_LowerArm "
+            "J_Bip_L_Hand J_Bip_C_Neck J_Bip_C_Head",
+        ),
+        (
+            "l_up_leg l_low_leg l_foot l_shoulder l_up_arm l_low_arm l_hand neck_1 neck_2 head",
+            "l_up_leg l_low_leg l_foot l_up_arm l_low_arm l_hand neck_1 head",
+        ),
+        (
+            "lThighBend lThighTwist lShin lFoot lCollar lShldrBend lShldrTwist lForearmBend lHand "
+            "neckLower neckUpper head",
+            "lThighBend lShin lFoot lShldrBend lForearmBend lHand neckLower head",
+        ),
+        (
+            "thigh_l calf_l foot_l clavicle_l upperarm_l lowerarm_l hand_l neck_01 head",
+            "thigh_l calf_l foot_l upperarm_l lowerarm_l hand_l neck_01 head",
+        ),
+    ],
+)
+def test_which_of_the_joints_are_taken(names, used):
+    words = names.split()
+    found = bvh.find_joints(words)
+    wanted = ["left_hip", "left_knee", "left_ankle", "left_shoulder", "left_elbow", "left_wrist"]
+    assert [words[found[name]] for name in [*wanted, "neck", "head"]] == used.split()
+
+
 def test_a_head_without_an_end_has_a_crown_all_the_same(tmp_path):
     file = tmp_path / "a.bvh"
     write_bvh(file)
