@@ -186,15 +186,19 @@ def set_betas(armature: bpy.types.Object, mesh: bpy.types.Object | None, betas: 
         if mesh is None:
             break  # the user took it away
         mesh.data.shape_keys.key_blocks[f"Shape{index:03d}"].value = value
-    template = np.array(armature.data["posecast_joints"]).reshape(-1, 3)
-    directions = np.array(armature.data["posecast_joint_directions"]).reshape(-1, 3, BETAS)
-    heads = to_blender(template + directions @ np.asarray(betas, np.float64))
     with _edit_mode(armature.data) as bones:
-        for joint, head in zip(JOINTS, heads, strict=True):
+        for joint, head in zip(JOINTS, shaped_joints(armature, betas), strict=True):
             bone = bones[joint]
             bone.head = head
             bone.tail = head + (0, 0, BONE_LENGTH_M)
             bone.roll = 0.0
+
+
+def shaped_joints(armature: bpy.types.Object, betas: np.ndarray) -> np.ndarray:
+    """(24, 3) m, where the bones of a body of this shape begin at rest, in the armature's axes."""
+    template = np.array(armature.data["posecast_joints"]).reshape(-1, 3)
+    directions = np.array(armature.data["posecast_joint_directions"]).reshape(-1, 3, BETAS)
+    return to_blender(template + directions @ np.asarray(betas, np.float64))
 
 
 class _edit_mode:

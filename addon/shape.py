@@ -3,11 +3,14 @@
 import bpy
 import numpy as np
 
+from . import results
 from .action import fcurves, key_correctives, leg_length, rest_joints, scaled_path
-from .body import BodyData, mesh_of, replace_body, set_betas
+from .body import BodyData, mesh_of, replace_body, set_betas, shaped_joints
 from .body_axes import from_blender, to_blender
-from .results import actions_of, active_action
+from .chosen_body import betas_for
+from .results import actions_of, active_action, recorded_shape
 
+SAME_M = 1e-4
 PATH = 'pose.bones["pelvis"].location'
 
 
@@ -16,6 +19,18 @@ def reshape(armature: bpy.types.Object, betas: np.ndarray) -> None:
     before = rest_joints(armature)
     set_betas(armature, mesh_of(armature), betas)
     _adapt_actions(armature, before)
+
+
+def play(armature: bpy.types.Object, run: bpy.types.Action) -> None:
+    """Plays one of the body's runs; a body in its run's own shape gets the other's."""
+
+    def own() -> np.ndarray:
+        return betas_for(armature.data["posecast_body"], recorded_shape(armature), "VIDEO")
+
+    worn = np.abs(rest_joints(armature) - shaped_joints(armature, own())).max() < SAME_M
+    results.play(armature, run)
+    if worn:
+        reshape(armature, own())
 
 
 def change_body(armature: bpy.types.Object, data: BodyData, betas: np.ndarray) -> None:

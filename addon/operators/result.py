@@ -221,7 +221,7 @@ class POSECAST_OT_play_run(Told, bpy.types.Operator):
         found = {action.name: action for action in results.actions_of(armature)}
         if self.action not in found:
             raise MotionFileError(f"{armature.name} has no run {self.action}; choose another.")
-        results.play(armature, found[self.action])
+        shape.play(armature, found[self.action])
         camera = results.camera_of(context.scene, armature)
         if camera is not None:
             restore_view(camera, found[self.action])

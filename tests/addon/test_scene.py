@@ -10,6 +10,7 @@ from tests.addon.bodies import camera_arrays, motion_arrays, rodrigues
 bpy = pytest.importorskip("bpy", reason="Blender's Python module is not installed")
 
 from addon import gallery, results, scene, shape  # noqa: E402
+from addon.action import leg_length, rest_joints  # noqa: E402
 from addon.amass import quaternion_to_rotvec  # noqa: E402
 from addon.body import JOINTS, default_body_file, mesh_of, read_body  # noqa: E402
 from addon.camera import restore_view  # noqa: E402
@@ -93,15 +94,17 @@ def test_another_run_is_another_action(film, tmp_path):
     assert len(results.bodies(bpy.context.scene)) == 1
     assert sum(item.type == "CAMERA" for item in bpy.data.objects) == 1
     assert results.active_action(armature) is not first and first.use_fake_user
-    assert set(results.actions_of(armature)) == {first, results.active_action(armature)}
+    second = results.active_action(armature)
+    assert set(results.actions_of(armature)) == {first, second}
     assert np.linalg.norm(hand(armature, 7) - place[JOINTS.index("left_hand")]) > 0.1
     # The first run again, with the shape it was made for, is what it was.
-    betas = first["posecast_betas"]
-    armature.animation_data.action = first
-    if hasattr(armature.animation_data, "action_slot"):
-        armature.animation_data.action_slot = first.slots[0]
-    shape.reshape(armature, np.array(betas))
+    shape.play(armature, first)
     assert np.abs(joints(armature, 7) - place).max() < 1e-4
+    # A shape that the user chose stays.
+    shape.reshape(armature, np.zeros(10))
+    legs = leg_length(rest_joints(armature))
+    shape.play(armature, second)
+    assert leg_length(rest_joints(armature)) == pytest.approx(legs)
 
 
 def test_an_earlier_run_is_seen_from_where_it_was(film, tmp_path):
