@@ -25,10 +25,11 @@ def _keep(name: str, items: list) -> list:
 
 
 def methods(settings, context: Context | None) -> list:
-    listed = known_methods().names("methods")
+    listed, advice = known_methods().names("methods"), known_methods().advice
+    told = {m["name"]: f"{advice(m['name'])}\n{m['description']}".strip() for m in listed}
     return _keep(
         "methods",
-        [(m["name"], m["label"], m["description"], "NONE", _number(m["name"])) for m in listed],
+        [(m["name"], m["label"], told[m["name"]], "NONE", _number(m["name"])) for m in listed],
     )
 
 

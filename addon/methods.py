@@ -19,6 +19,20 @@ FIRST = {
     "refinements": [],
 }
 
+# For whom the methods are, with the weights that come with Posecast (their cards tell the figures).
+ADVICE = {
+    "ktpformer": "The best start, for videos and pictures: steady, and people stand where they did.",
+    "mixste": "Much like KTPFormer: worth a try where that goes wrong.",
+    "tpc_mixste": "Much like MixSTE, but far slower.",
+    "convformer": "A little less exact than KTPFormer: a further try where that goes wrong.",
+    "videopose3d": "An older method, a little less exact: to compare with.",
+    "dsr": "Looks at each frame by itself: restless in videos. To compare with.",
+    "perspose": (
+        "For wide-angle lenses, with their field of view set under Camera. Looks at each frame by "
+        "itself: restless in videos."
+    ),
+}
+
 
 class Methods:
     """The list of one Python; `folder` keeps it. `query` asks, `poll` sees to the answer."""
@@ -39,6 +53,11 @@ class Methods:
         """A method's name as its authors write it, where it is listed."""
         labels = {item["name"]: item["label"] for item in self.names("methods")}
         return labels.get(method, method)
+
+    def advice(self, method: str) -> str:
+        """What a method is good for; nothing where weights of the user's own are in use."""
+        own = bool(self._key and self._key[-1])
+        return "" if own else ADVICE.get(method, "")
 
     def refines(self, refinement: str, method: str) -> bool:
         """Whether there is such a refinement, and for this method."""

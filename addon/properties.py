@@ -74,7 +74,7 @@ class POSECAST_PG_settings(PropertyGroup):
         min=1,
     )
     method: EnumProperty(
-        name="Method", description="Network that lifts to 3D", items=choices.methods
+        name="Method", description="Network that finds the pose in 3D", items=choices.methods
     )
     smooth: FloatProperty(
         name="Smoothing",
@@ -91,7 +91,10 @@ class POSECAST_PG_settings(PropertyGroup):
     )
     uao: BoolProperty(
         name="Refine by UAO",
-        description="Move keypoints until the joints meet the video and bones keep their length",
+        description=(
+            "For unusual views, such as from high above: move keypoints until the joints meet the "
+            "video and bones keep their length. Not for methods that look at each frame by itself"
+        ),
     )
     use_fov: BoolProperty(
         name="Set the field of view",

@@ -104,9 +104,9 @@ class POSECAST_PT_method(Settings, Panel):
     def draw_settings(self, layout: UILayout, context: Context) -> None:
         settings = context.scene.posecast
         layout.prop(settings, "method")
-        listed = choices.known_methods().names("methods")
-        about = next((m["description"] for m in listed if m["name"] == settings.method), "")
-        if about:
+        known = choices.known_methods()
+        listed = {m["name"]: m["description"] for m in known.names("methods")}
+        if about := known.advice(settings.method) or listed.get(settings.method):
             draw_wrapped(layout, context, about)
 
 

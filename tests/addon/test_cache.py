@@ -101,7 +101,10 @@ def test_the_list_of_methods_is_asked_for_once(tmp_path, python):
     assert not methods.query(python)
     again = Methods(tmp_path / "user")
     assert again.names("methods") == methods.names("methods") and not again.query(python)
+    assert again.advice("ktpformer") and again.advice("plain") == ""
     assert again.query(python, "own.safetensors"), "weights of one's own may bring methods"
+    wait_for(lambda: not again.poll())
+    assert again.advice("ktpformer") == "", "it is on the weights that come with Posecast"
     again.stop()
 
 
