@@ -8,14 +8,13 @@ import numpy as np
 import roma
 import torch
 
-from regressor.errors import FileFormatError, PosecastError
+from regressor.errors import PosecastError
 from regressor.images.joints import H36M_TO_J14
 from regressor.smpl.body import Body, chain, load_body
-from regressor.smpl.genders import body_file
+from regressor.smpl.genders import REGRESSOR, body_file, h36m_regressor
 from regressor.smpl.landmarks import landmark_regressor
 
 Gender = Literal["neutral", "male", "female"]
-REGRESSOR = "J_regressor_h36m.npy"
 # The legs of Human3.6M's joints stand the other way round in SPIN's regressor.
 _TO_SPIN17 = (0, 4, 5, 6, 1, 2, 3, *range(7, 17))
 
@@ -72,20 +71,11 @@ class Bodies:
         if body.name == "default":
             return landmark_regressor(body.arrays, "h36m17")[list(_TO_SPIN17)].astype(np.float64)
         assert self.smpl is not None
-        files = sorted(self.smpl.rglob(REGRESSOR))
-        if not files:
+        found = h36m_regressor(self.smpl, len(body.v_template))
+        if found is None:
             raise PosecastError(
                 f"{self.smpl} has no {REGRESSOR}: the protocol's 14 joints are made by it, so put "
                 "SPIN's there."
-            )
-        try:
-            found = np.asarray(np.load(files[0], allow_pickle=False), np.float64)
-        except (OSError, ValueError, EOFError) as error:
-            raise FileFormatError(f"{files[0]} can't be read as an array.") from error
-        if found.shape != (17, len(body.v_template)):
-            raise FileFormatError(
-                f"{files[0]} is for another body: it is {found.shape} instead of "
-                f"(17, {len(body.v_template)})."
             )
         return found
 

@@ -1,8 +1,10 @@
-"""Bodies of men and women: which of a user's SMPL files are whose."""
+"""Bodies of men and women: which of a user's SMPL files are whose, and what lies beside them."""
 
 import re
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from regressor.errors import FileFormatError, PosecastError
 from regressor.smpl.body import Body, load_body
@@ -12,6 +14,8 @@ _NAMES = {  # as SMPL's files and their common copies are called
     "male": r"(?:^|[_\-])(?:m|male)(?:[_\-.]|$)",
     "female": r"(?:^|[_\-])(?:f|female)(?:[_\-.]|$)",
 }
+
+REGRESSOR = "J_regressor_h36m.npy"
 
 
 class ByGender(NamedTuple):
@@ -52,3 +56,25 @@ def load_bodies(path: Path | None = None) -> ByGender:
             f"The bodies in {path} differ in their numbers of vertices: {counts}."
         )
     return found
+
+
+def h36m_regressor(
+    folder: Path, vertices: int, names: tuple[str, ...] = (REGRESSOR,)
+) -> np.ndarray | None:
+    """(17, vertices) from a mesh to Human3.6M's joints, the first of `names` in a user's folder.
+
+    None where there is none. SPIN's has the left leg before the right one. Raises FileFormatError
+    for a file that can't be read, or is for another body.
+    """
+    found = [file for name in names for file in sorted(folder.rglob(name))]
+    if not found:
+        return None
+    try:
+        matrix = np.asarray(np.load(found[0], allow_pickle=False), np.float64)
+    except (OSError, ValueError, EOFError) as error:
+        raise FileFormatError(f"{found[0]} can't be read as an array.") from error
+    if matrix.shape != (17, vertices):
+        raise FileFormatError(
+            f"{found[0]} is for another body: it is {matrix.shape} instead of (17, {vertices})."
+        )
+    return matrix

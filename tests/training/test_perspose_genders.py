@@ -9,9 +9,9 @@ from regressor.data import threedpw
 from regressor.data.mixture import collate
 from regressor.errors import FileFormatError
 from regressor.smpl.analytic_ik import posed_twists
-from regressor.smpl.body import DEFAULT_BODY, chain, read_arrays
-from regressor.smpl.genders import load_bodies
-from regressor.smpl.landmarks import RidingLandmarks
+from regressor.smpl.body import DEFAULT_BODY, Body, chain, read_arrays
+from regressor.smpl.genders import ByGender, load_bodies
+from regressor.smpl.landmarks import landmark_regressor
 from regressor.training.perspose.options import PersPoseTraining
 from regressor.training.perspose.pictures import open_sets
 from regressor.training.perspose.samples import Labels
@@ -67,10 +67,13 @@ def test_labels_are_those_of_each_one_s_own_body(data, bodies):
         out = body(betas[one], theta[one, 0], theta[one, 1:].flatten(1), place[one])
         same = {"atol": 1e-5, "rtol": 0}
         torch.testing.assert_close(found["joints24"][one], out.joints @ turn.T, **same)
+        own = torch.as_tensor(landmark_regressor(body.arrays, "h36m17")[0])
+        assert out.vertices is not None
+        torch.testing.assert_close(
+            found["joints17"][i], own[None] @ out.vertices[0] @ turn.T, **same
+        )
         rest = body.joints_at_rest(betas[one])
-        turned, joints = chain(roma.rotvec_to_rotmat(theta[one]), rest)
-        pelvis = RidingLandmarks(body, "h36m17")(turned, joints, betas[one])[:, :1] + place[one]
-        torch.testing.assert_close(found["joints17"][one], pelvis @ turn.T, **same)
+        turned, _ = chain(roma.rotvec_to_rotmat(theta[one]), rest)
         torch.testing.assert_close(found["twists"][one], posed_twists(rest, turn @ turned), **same)
         still = body(betas[one], torch.zeros(1, 3), torch.zeros(1, 69)).vertices
         assert still is not None
@@ -79,6 +82,61 @@ def test_labels_are_those_of_each_one_s_own_body(data, bodies):
         # The one body would have been wrong, but for the neutral person.
         off = (found["joints24"][i] - alike["joints24"][i]).norm(dim=-1).max()
         assert off < 1e-5 if code == -1 else off > 0.03
+
+
+@pytest.mark.parametrize("name", ["J_regressor_h36m.npy", "J_regressor_h36m_correct.npy"])
+def test_the_pelvis_is_where_the_folder_s_regressor_has_it(data, folder, bodies, name):
+    """Of bodies that bend and bulge, by a row that is of more than the hips, and sums to 1.02."""
+    pytest.importorskip("lightning")
+    from regressor.training.perspose.run import pelvis_of
+
+    rng = np.random.default_rng(1)
+    count = len(bodies.neutral.v_template)
+    regressor = np.zeros((17, count))
+    regressor[0, rng.choice(count, 300, replace=False)] = 1.02 / 300
+    bulging = {**bodies.male.arrays, "posedirs": 0.01 * rng.normal(size=(count, 3, 207))}
+    man = Body(bulging)
+    own = ByGender(man, bodies.female, bodies.neutral)
+    try:
+        np.save(folder / name, regressor)
+        row = pelvis_of(folder, bodies.neutral)
+        assert row is not None and np.array_equal(row, regressor[0])
+        np.save(folder / name, regressor[:, :-1])
+        with pytest.raises(FileFormatError, match=r"is for another body: it is \(17, "):
+            pelvis_of(folder, bodies.neutral)
+    finally:
+        (folder / name).unlink()
+    source = source_of(data, own)
+    batch = collate([source.sample(index, rng) for index in range(4)])
+    found, otherwise = (
+        (Labels(own, pelvis)(batch)["joints17"] @ batch["rotation"]).double()
+        for pelvis in (row, None)
+    )
+    made = perspose_files.content("3dpw")
+    theta, betas, place = (
+        torch.as_tensor(made[f"smpl_{name}"]).float() for name in ("theta", "beta", "transl")
+    )
+    for i, code in enumerate(CODES):
+        one = slice(i, i + 1)
+        mesh = own[code](betas[one], theta[one, 0], theta[one, 1:].flatten(1), place[one]).vertices
+        assert mesh is not None
+        mesh = mesh[0].double()
+        middle = mesh.mean(0)
+        expected = torch.as_tensor(row) @ (mesh - middle) + middle  # as the authors do
+        torch.testing.assert_close(found[i, 0], expected, atol=1e-5, rtol=0)
+        assert (otherwise[i, 0] - expected).norm() > 0.03
+
+
+def test_what_stands_for_the_pelvis_is_said(folder, bodies, tmp_path, capsys):
+    pytest.importorskip("lightning")
+    from regressor.training.perspose.run import pelvis_of
+
+    assert pelvis_of(folder, bodies.neutral) is None and not capsys.readouterr().out  # its own
+    plain = {k: v for k, v in bodies.neutral.arrays.items() if k != "J_regressor_h36m"}
+    for place in (tmp_path, tmp_path / "SMPL_NEUTRAL.pkl"):
+        assert pelvis_of(place, Body(plain)) is None
+        said = capsys.readouterr().out
+        assert "no J_regressor_h36m.npy in a folder given by --body: SMPL's own pelvis" in said
 
 
 def test_3dpw_s_own_people_are_where_its_joints_are(tmp_path, bodies):

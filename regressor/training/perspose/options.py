@@ -89,7 +89,9 @@ class PersPoseTraining(ImageTraining):
     body: Path | None = None
     """An SMPL file, or a folder of your SMPL files (neutral, male, female); the default body if not
     given. With a folder, labels of men and women, where a data set tells them apart, are of their
-    own bodies; the network is for the neutral one."""
+    own bodies; the network is for the neutral one. A J_regressor_h36m.npy in it, SPIN's or the
+    authors' J_regressor_h36m_correct.npy, tells where Human3.6M's pelvis is, the last of the 25
+    joints; SMPL's own is taken for it without one."""
     mixture: Mixture = "3dpw"
     """The published mixture of data sets, and its weights, by the set that it is for, without or
     with BEDLAM."""

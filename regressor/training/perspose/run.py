@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +13,8 @@ from regressor.data.mixture import Mixture, Source
 from regressor.data.people import load_poses
 from regressor.errors import FileFormatError
 from regressor.smpl.body import Body
-from regressor.smpl.genders import ByGender, load_bodies
+from regressor.smpl.genders import REGRESSOR, ByGender, h36m_regressor, load_bodies
+from regressor.smpl.landmarks import REGRESSORS as OWN_REGRESSORS
 from regressor.training.checks import Told
 from regressor.training.images import Result, learn
 from regressor.training.perspose import options as presets
@@ -24,6 +27,8 @@ from regressor.training.trainer import claim
 
 WEIGHTS = "perspose.safetensors"
 BACKBONE = "backbone."
+# Which may tell Human3.6M's pelvis: the authors' file, and SPIN's, whose legs come the other way.
+REGRESSORS = ("J_regressor_h36m_correct.npy", REGRESSOR)
 CHECK_SEED = 78  # of the people on whom errors are measured
 FREE = ("epochs",)  # what may change when a training goes on
 
@@ -111,6 +116,25 @@ def build_mixture(options: PersPoseTraining, recipe: Recipe, bodies: ByGender) -
     return Mixture(sources, ratios, options.seed, length)
 
 
+def pelvis_of(folder: Path | None, body: Body) -> np.ndarray | None:
+    """Human3.6M's pelvis by the vertices (V,), from a folder of SMPL's files; None where there is
+    none in it, or no folder. Says so where SMPL's own has to stand for it.
+
+    Raises FileFormatError for a file that can't be read, or is for another body.
+    """
+    if folder is not None and folder.is_dir():
+        found = h36m_regressor(folder, len(body.v_template), REGRESSORS)
+        if found is not None:
+            return found[0]
+    if OWN_REGRESSORS["h36m17"] not in body.arrays:
+        print(
+            f"There is no {REGRESSOR} in a folder given by --body: SMPL's own pelvis stands for "
+            "Human3.6M's.",
+            flush=True,
+        )
+    return None
+
+
 def made_of(options: PersPoseTraining, recipe: Recipe) -> dict:
     """What may not change when a training goes on."""
     return {
@@ -137,7 +161,8 @@ def train_perspose(options: PersPoseTraining) -> dict[str, float]:
         torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     bodies = load_bodies(options.body)  # samples are made where they are drawn: on the CPU
-    network, labels = build_network(options, recipe), Labels(bodies)
+    network = build_network(options, recipe)
+    labels = Labels(bodies, pelvis_of(options.body, bodies.neutral))
     mixture = build_mixture(options, recipe, bodies)
     drawn = bodies.neutral
     checks = list(wide(options, recipe, drawn, True).batches()) if options.check_people else []

@@ -20,7 +20,7 @@ from regressor.skeletons import H36M17
 from regressor.smpl.analytic_ik import posed_twists
 from regressor.smpl.body import Body, chain
 from regressor.smpl.genders import ByGender
-from regressor.smpl.landmarks import RidingLandmarks, carrier
+from regressor.smpl.landmarks import landmark_regressor
 
 
 @dataclass
@@ -42,16 +42,21 @@ class Labels(nn.Module):
     The network predicts for the neutral body, yet the betas that it is to predict are the sample's
     own, of whatever body: the publication doesn't say so, but its data has no others. Men's and
     women's betas give the neutral body a somewhat other shape; they weigh little (0.01).
+
+    pelvis: (V,) by which Human3.6M's pelvis follows from the vertices; the bodies' own if None.
     """
 
-    def __init__(self, bodies: ByGender):
+    def __init__(self, bodies: ByGender, pelvis: np.ndarray | None = None):
         super().__init__()
-        self.carrier = carrier("pelvis", seen=False)
         self.rest: Tensor
         self.directions: Tensor
+        self.share: Tensor
+        self.pelvis: Tensor
+        self.pelvis_shapes: Tensor
+        self.pelvis_bends: Tensor
         self.upright: Tensor
         self.growth: Tensor
-        every = [_linear(body) for body in bodies]
+        every = [_linear(body, pelvis) for body in bodies]
         for name in every[0]:
             stacked = torch.stack([one[name] for one in every])
             self.register_buffer(name, stacked, persistent=False)
@@ -64,11 +69,10 @@ class Labels(nn.Module):
         """
         betas, turn = batch["betas"][:, :10], batch["rotation"]  # bodies here have ten
         body = batch["gender"]
-        moved = torch.einsum("bk,bjck->bjc", betas, self.directions[body])
-        rest, offset = (self.rest[body] + moved).split([24, 1], dim=1)
+        rest = self.rest[body] + torch.einsum("bk,bjck->bjc", betas, self.directions[body])
         world, joints = chain(batch["pose"], rest)
         joints = joints + batch["translation"][:, None]
-        pelvis = joints[:, self.carrier] + (world[:, self.carrier] @ offset[:, 0, :, None])[..., 0]
+        pelvis = self._pelvis(body, betas, batch["pose"], rest, world, joints)
         world = turn[:, None] @ world
         pose = torch.cat([world[:, :1], batch["pose"][:, 1:]], dim=1)
         heights = self.upright[body] + torch.einsum("bk,bvk->bv", betas, self.growth[body])
@@ -76,23 +80,49 @@ class Labels(nn.Module):
         return {
             **batch,
             "joints24": joints @ turn.transpose(1, 2),
-            "joints17": pelvis[:, None] @ turn.transpose(1, 2),
+            "joints17": pelvis @ turn.transpose(1, 2),
             "twists": posed_twists(rest, world),
             "pose": pose,
             "height": torch.where(batch["height"] > 0, batch["height"], tall),
         }
 
+    def _pelvis(
+        self, body: Tensor, betas: Tensor, pose: Tensor, rest: Tensor, world: Tensor, joints: Tensor
+    ) -> Tensor:
+        """Human3.6M's pelvis (B, 1, 3) m, as skinning all vertices would give it.
 
-def _linear(body: Body) -> dict[str, Tensor]:
-    """What labels need of a body, and how it goes with the betas.
+        It is linear in the skinned vertices, and these in what they are at rest, joint by joint.
+        """
+        bends = (pose[:, 1:] - torch.eye(3, device=pose.device)).flatten(1)
+        still = self.pelvis[body] + torch.einsum("bk,bjck->bjc", betas, self.pelvis_shapes[body])
+        still = still + torch.einsum("bp,bjcp->bjc", bends, self.pelvis_bends[body])
+        share = self.share[body][..., None]
+        away = (world @ (still - share * rest)[..., None])[..., 0]
+        return (away + share * joints).sum(dim=1, keepdim=True)
 
-    rest (25, 3) and directions (25, 3, 10): the joints at rest, and the pelvis from the joint that
-    carries it; upright (V,) and growth (V, 10): the vertices' heights.
+
+def _linear(body: Body, pelvis: np.ndarray | None) -> dict[str, Tensor]:
+    """What labels need of a body, and how it goes with the betas and bends.
+
+    rest (24, 3) and directions (24, 3, 10): the joints at rest; share (24,), pelvis (24, 3),
+    pelvis_shapes (24, 3, 10) and pelvis_bends (24, 3, 207): what each joint carries of Human3.6M's
+    pelvis; upright (V,) and growth (V, 10): the vertices' heights.
     """
-    riding, pelvis = RidingLandmarks(body, "h36m17"), [H36M17.index("pelvis")]
+    own = landmark_regressor(body.arrays, "h36m17")[H36M17.index("pelvis")]
+    row = own if pelvis is None else pelvis
+    # As the authors apply it, about the vertices' mean: rows need not sum to one exactly.
+    row = torch.as_tensor(row + (1 - row.sum()) / len(row), dtype=torch.float32)
+    carried = row[:, None] * body.weights  # (V, 24)
+    bends = torch.zeros(24, 3, 9 * 23)
+    if body.posedirs is not None:
+        bends = torch.einsum("vj,vcp->jcp", carried, body.posedirs)
     return {
-        "rest": torch.cat([body.rest_joints, riding.offsets[pelvis]]),
-        "directions": torch.cat([body.joint_shapedirs, riding.directions[pelvis]]),
+        "rest": body.rest_joints,
+        "directions": body.joint_shapedirs,
+        "share": carried.sum(dim=0),
+        "pelvis": carried.T @ body.v_template,
+        "pelvis_shapes": torch.einsum("vj,vck->jck", carried, body.shapedirs),
+        "pelvis_bends": bends,
         "upright": body.v_template[:, 1],
         "growth": body.shapedirs[:, 1],
     }
