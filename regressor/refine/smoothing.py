@@ -3,7 +3,7 @@
 import numpy as np
 import roma
 import torch
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import correlate1d, gaussian_filter1d
 from torch import Tensor
 
 DEPTH_S = 0.2  # people's distance changes slowly
@@ -27,6 +27,31 @@ def smooth(values: np.ndarray, seconds: float, fps: float) -> np.ndarray:
     return smoothed[reach : reach + len(values)]
 
 
+def smooth_by_trust(
+    values: np.ndarray, trust: np.ndarray, seconds: float, fps: float
+) -> np.ndarray:
+    """Values (T, N), each from a straight line through those about it.
+
+    They count by trust (T,), above 0, and by a Gaussian of standard deviation `seconds`. What moves
+    steadily stays, also at the ends and beside frames that aren't trusted (local linear regression:
+    Cleveland 1979).
+    """
+    sigma = seconds * fps
+    if sigma < 0.1 or len(values) < 3:
+        return values
+    away = np.arange(-np.ceil(4 * sigma), np.ceil(4 * sigma) + 1)
+    near = np.exp(-0.5 * (away / sigma) ** 2)
+
+    def about(each: np.ndarray, power: int) -> np.ndarray:
+        return correlate1d(each, near * away**power, axis=0, mode="constant")
+
+    weights = trust.astype(np.float64)[:, None]
+    count, first, second = (about(weights, power) for power in range(3))
+    second = second + 0.01 * sigma**2 * count  # one frame alone tells no slope
+    found = second * about(weights * values, 0) - first * about(weights * values, 1)
+    return (found / (count * second - first**2)).astype(values.dtype)
+
+
 def smooth_path(pelvis: np.ndarray, seconds: float, fps: float) -> np.ndarray:
     """A path (T, 3) in the camera's axes; its depth, which shakes most, is smoothed most.
 
@@ -42,9 +67,13 @@ def smooth_path(pelvis: np.ndarray, seconds: float, fps: float) -> np.ndarray:
 
 def smooth_rotations(rotations: Tensor, seconds: float, fps: float) -> Tensor:
     """Rotation vectors (T, J, 3), smoothed as unit quaternions made continuous in time."""
+    smoothed = torch.as_tensor(smooth(continuous(rotations).numpy(), seconds, fps))
+    return roma.unitquat_to_rotvec(torch.nn.functional.normalize(smoothed, dim=-1))
+
+
+def continuous(rotations: Tensor) -> Tensor:
+    """Rotation vectors (T, J, 3) to unit quaternions (T, J, 4) that change no sign in between."""
     quaternions = roma.rotvec_to_unitquat(rotations)
     jumps = (quaternions[1:] * quaternions[:-1]).sum(-1, keepdim=True) < 0
     signs = torch.where(jumps, -1.0, 1.0).cumprod(dim=0)
-    quaternions = torch.cat([quaternions[:1], quaternions[1:] * signs])
-    smoothed = torch.as_tensor(smooth(quaternions.numpy(), seconds, fps))
-    return roma.unitquat_to_rotvec(torch.nn.functional.normalize(smoothed, dim=-1))
+    return torch.cat([quaternions[:1], quaternions[1:] * signs])

@@ -5,7 +5,7 @@ import pytest
 import roma
 import torch
 
-from regressor.refine.smoothing import smooth, smooth_path, smooth_rotations
+from regressor.refine.smoothing import smooth, smooth_by_trust, smooth_path, smooth_rotations
 
 FPS = 30.0
 
@@ -64,3 +64,24 @@ def test_rotations_shake_less():
         return roma.rotmat_geodesic_distance(roma.rotvec_to_rotmat(vectors), wanted).mean()
 
     assert error(smooth_rotations(noisy, 0.1, FPS)) < 0.5 * error(noisy)
+
+
+def test_what_moves_steadily_stays_however_much_its_frames_are_trusted():
+    line = np.linspace([0, 1, -2], [5, 1, 3], 40)
+    trust = np.random.default_rng(0).uniform(1e-3, 1, 40)
+    trust[10:16] = 1e-3
+    found = smooth_by_trust(line, trust, 0.07, FPS)
+    np.testing.assert_allclose(found, line, atol=0.02)  # of 0.13 from frame to frame
+    np.testing.assert_allclose(found[[0, -1]], line[[0, -1]], atol=0.02)
+
+
+def test_frames_that_are_trusted_alike_are_smoothed_by_a_gaussian():
+    noise = np.random.default_rng(1).normal(0, 1, (60, 2))
+    even = smooth_by_trust(noise, np.full(60, 0.3), 0.07, FPS)
+    np.testing.assert_allclose(even[9:-9], smooth(noise, 0.07, FPS)[9:-9], atol=1e-3)
+
+
+def test_a_frame_that_is_not_trusted_hardly_counts():
+    values, trust = np.zeros((30, 1)), np.ones(30)
+    values[12], trust[12] = 5.0, 0.01
+    assert np.abs(smooth_by_trust(values, trust, 0.07, FPS)).max() < 0.02
