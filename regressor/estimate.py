@@ -153,7 +153,7 @@ class Job:
 
     def fit(self, track: "Track", number: int, detections: "Detections") -> "Fit":
         """The person's body in the camera's axes, from an earlier run where that is kept."""
-        from regressor.images.predict import ImageNetwork, fit_by_network
+        from regressor.images.predict import ImageNetwork, Shot, fit_by_network
         from regressor.reconstruct import lift_and_fit
 
         key = self.key("fit", number=number)
@@ -162,13 +162,15 @@ class Job:
             self.progress.update("fit", 1, 1, f"fit {EARLIER}")
             return found
         neutral = self.options.betas == "neutral"
-        seen = (track, detections, self.camera, self.body)
         if isinstance(self.network, ImageNetwork):
-            options, network = self.options, self.network
-            span = (options.start, options.end, options.fps)
+            span = (self.options.start, self.options.end, self.options.fps)
+            about = (self.camera, track, self.body, neutral)
+            shot = Shot(self.video, span, detections.fps, *about)
             with self.stages.time("lift"):
-                found = fit_by_network(*seen, network, self.video, span, neutral, self.progress)
+                found = fit_by_network(shot, self.network, self.progress)
+            self.progress.update("fit", 1, 1)
         else:
+            seen = (track, detections, self.camera, self.body)
             how = (self.network, neutral, self.progress, self.stages, self.options.refine)
             found, told = lift_and_fit(*seen, *how)
             self.remarks.append(told)

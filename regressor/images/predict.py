@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from regressor import checkpoints, images, skeletons
 from regressor.cameras import Camera
-from regressor.detection import Detections, Track
+from regressor.detection import Track
 from regressor.errors import FileFormatError, PosecastError
 from regressor.images.crops import SIZE, Convention, crop, to_input, warp
 from regressor.images.geometry import estimate_translation
@@ -57,6 +57,42 @@ class ImageNetwork:
     def knows(self, body: Body) -> bool:
         """Whether the network's betas mean anything on `body`: all files of SMPL share theirs."""
         return (self.body == DEFAULT_BODY) == (body.name == DEFAULT_BODY)
+
+
+@dataclass
+class Shot:
+    """A person in a video or picture, its camera, and the body that the person is to have.
+
+    span: start, end and rate at which the video was looked at; fps: the track's frames a second;
+    neutral: whether the body keeps its own shape.
+    """
+
+    video: Video
+    span: tuple[float | None, float | None, float | None]
+    fps: float
+    camera: Camera
+    track: Track
+    body: Body
+    neutral: bool = False
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """The picture (H, W, 3), 0 .. 255, of each frame of the track.
+
+        Raises PosecastError where the video has fewer.
+        """
+        first, count, given = int(self.track.frames[0]), len(self.track), 0
+        with closing(self.video.frames(*self.span)) as frames:
+            for frame in frames:
+                if frame.index < first:
+                    continue
+                yield frame.image
+                given += 1
+                if given == count:
+                    return
+        raise PosecastError(
+            f"{self.video.path.name} gave {first + given} frames instead of {first + count}: was "
+            "it changed meanwhile?"
+        )
 
 
 def load_network(
@@ -132,26 +168,16 @@ def turned_back(output: HmrOutput, crops: Crop, rest: Tensor) -> tuple[HmrOutput
 
 
 def crops_of(
-    video: Video,
-    span: tuple[float | None, float | None, float | None],
-    track: Track,
-    boxes: tuple[np.ndarray, np.ndarray],
-    convention: Convention,
+    shot: Shot, boxes: tuple[np.ndarray, np.ndarray], convention: Convention
 ) -> Iterator[np.ndarray]:
-    """The person's crop (224, 224, 3), 0 .. 255, of each frame of the track; span as detected."""
-    for image, centre, side in zip(frames_of(video, span, track), *boxes, strict=True):
+    """The person's crop (224, 224, 3), 0 .. 255, of each frame."""
+    for image, centre, side in zip(shot.frames(), *boxes, strict=True):
         yield crop(image, centre, side / 200, convention=convention)
 
 
-def cuts_of(
-    video: Video,
-    span: tuple[float | None, float | None, float | None],
-    track: Track,
-    crops: Crop,
-    size: int,
-) -> Iterator[np.ndarray]:
+def cuts_of(shot: Shot, crops: Crop, size: int) -> Iterator[np.ndarray]:
     """The same (size, size, 3) by each frame's homography."""
-    for image, matrix in zip(frames_of(video, span, track), crops.matrix.numpy(), strict=True):
+    for image, matrix in zip(shot.frames(), crops.matrix.numpy(), strict=True):
         yield warp(image, matrix, size)
 
 
@@ -170,25 +196,6 @@ def given_by(network: nn.Module, track: Track, crops: Crop, size: int) -> Tensor
     given = torch.zeros(len(track), len(J24), 3)
     given[:, GIVEN] = torch.cat([places, sure[..., None]], dim=-1).float()
     return given
-
-
-def frames_of(
-    video: Video, span: tuple[float | None, float | None, float | None], track: Track
-) -> Iterator[np.ndarray]:
-    """The picture (H, W, 3), 0 .. 255, of each frame of the track; span as detected."""
-    first, count, given = int(track.frames[0]), len(track), 0
-    with closing(video.frames(*span)) as frames:
-        for frame in frames:
-            if frame.index < first:
-                continue
-            yield frame.image
-            given += 1
-            if given == count:
-                return
-    raise PosecastError(
-        f"{video.path.name} gave {first + given} frames instead of {first + count}: was it changed "
-        "meanwhile?"
-    )
 
 
 def shape_over(track: Track, betas: Tensor) -> Tensor:
@@ -227,58 +234,44 @@ def predict(
     return type(found[0])(*map(torch.cat, zip(*found, strict=True)))
 
 
-def place(
-    body: Body, output: HmrOutput, betas: Tensor, track: Track, camera: Camera, guess: Tensor
-) -> Tensor:
+def place(shot: Shot, output: HmrOutput, betas: Tensor, guess: Tensor) -> Tensor:
     """The pelvis (T, 3) m that brings the body's landmarks onto the keypoints.
 
     guess (T, 3): the pelvis as the network's camera has it, for a person without keypoints.
     """
+    body, track, intrinsics = shot.body, shot.track, shot.camera.intrinsics
     turned, joints = chain(output.rotmat, body.joints_at_rest(betas))
     landmarks = RidingLandmarks(body, track.skeleton)(turned, joints - joints[:, :1], betas)
     keypoints, confidence = torch.as_tensor(track.keypoints), torch.as_tensor(track.confidence)
-    centre = torch.as_tensor(camera.intrinsics[:2, 2])
-    focal = float(camera.intrinsics[0, 0])
+    centre, focal = torch.as_tensor(intrinsics[:2, 2]), float(intrinsics[0, 0])
     found = estimate_translation(landmarks, keypoints, confidence, focal, centre)
     # A body seen from before the camera, or by too few points, is where it was just before.
     known = ((confidence > CONFIDENT).sum(dim=1) >= 6) & (found[:, 2] > 0.3)
     return bridged(found, known) if known.any() else guess
 
 
-def fit_by_network(
-    track: Track,
-    detections: Detections,
-    camera: Camera,
-    body: Body,
-    found: ImageNetwork,
-    video: Video,
-    span: tuple[float | None, float | None, float | None],
-    neutral: bool,
-    progress: Progress,
-) -> Fit:
-    """The body in the camera's axes, before anything smooths it.
+def fit_by_network(shot: Shot, found: ImageNetwork, progress: Progress) -> Fit:
+    """The body in the camera's axes, as each picture by itself shows it.
 
-    span: start, end and rate at which the video was looked at. The shape is the median over the
-    frames in which the person was seen; the body's own if `neutral`, or if the network knows
-    another body's shapes.
+    The shape is the median over the frames in which the person was seen; the body's own if the shot
+    wants it, or if the network knows another body's shapes.
     """
     if isinstance(found.network, PersPose):
         from regressor.images.towards import fit_towards  # which takes much from here
 
-        at = (track, detections, camera, body)
-        return fit_towards(*at, found, video, span, neutral, progress)
+        return fit_towards(shot, found, progress)
+    track, body, network = shot.track, shot.body, found.network
     progress.update("lift", 0, len(track))
-    network, boxes = found.network, boxes_of(track, detections.fps)
-    crops = cameras_of(network, square_boxes(*boxes), camera.intrinsics)
+    boxes = boxes_of(track, shot.fps)
+    crops = cameras_of(network, square_boxes(*boxes), shot.camera.intrinsics)
     if getattr(network, "by_camera", False):
-        pictures = cuts_of(video, span, track, crops, SIZE)
+        pictures = cuts_of(shot, crops, SIZE)
     else:
-        pictures = crops_of(video, span, track, boxes, found.convention)
+        pictures = crops_of(shot, boxes, found.convention)
     given = given_by(network, track, crops, SIZE)
     output = predict(network, pictures, crops.intrinsics, progress, given)
-    knows = not neutral and found.knows(body)
+    knows = not shot.neutral and found.knows(body)
     betas = shape_over(track, output.betas) if knows else torch.zeros(10)
     output, guess = turned_back(output, crops, body.joints_at_rest(betas)[None])
-    pelvis = place(body, output, betas, track, camera, guess)
-    progress.update("fit", 1, 1)
+    pelvis = place(shot, output, betas, guess)
     return Fit(roma.rotmat_to_rotvec(output.rotmat), pelvis, betas)

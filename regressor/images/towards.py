@@ -10,11 +10,10 @@ import roma
 import torch
 from torch import Tensor
 
-from regressor.cameras import Camera
-from regressor.detection import Detections, Track
 from regressor.images.perspose import PersPoseOutput
 from regressor.images.predict import (
     ImageNetwork,
+    Shot,
     boxes_of,
     cameras_of,
     cuts_of,
@@ -25,9 +24,8 @@ from regressor.images.predict import (
 )
 from regressor.progress import Progress
 from regressor.smpl.analytic_ik import fit_skeleton, search_first_beta, world_rotations
-from regressor.smpl.body import Body, local_rotations
+from regressor.smpl.body import local_rotations
 from regressor.smpl.fit import Fit, bridged
-from regressor.video import Video
 from rendering.perspective import to_camera
 
 
@@ -63,31 +61,21 @@ def bodies_of(output: PersPoseOutput, rest: Tensor, rotation: Tensor) -> tuple[T
     return torch.cat([first[:, None], local[:, 1:]], dim=1), pelvis
 
 
-def fit_towards(
-    track: Track,
-    detections: Detections,
-    camera: Camera,
-    body: Body,
-    found: ImageNetwork,
-    video: Video,
-    span: tuple[float | None, float | None, float | None],
-    neutral: bool,
-    progress: Progress,
-) -> Fit:
+def fit_towards(shot: Shot, found: ImageNetwork, progress: Progress) -> Fit:
     """As `predict.fit_by_network`, but the body stands where the network sees it by the camera."""
+    track, body = shot.track, shot.body
     progress.update("lift", 0, len(track))
-    boxes = square_boxes(*boxes_of(track, detections.fps))
+    boxes = square_boxes(*boxes_of(track, shot.fps))
     pixels = int(found.network.pixels)  # pyright: ignore[reportArgumentType]
-    crops = cameras_of(found.network, boxes, camera.intrinsics, pixels)
-    pictures = cuts_of(video, span, track, crops, pixels)
+    crops = cameras_of(found.network, boxes, shot.camera.intrinsics, pixels)
+    pictures = cuts_of(shot, crops, pixels)
     given = given_by(found.network, track, crops, pixels)
     output = predict(found.network, pictures, crops.intrinsics, progress, given)
     betas = torch.zeros(10)
-    if not neutral and found.knows(body):
+    if not shot.neutral and found.knows(body):
         believed = float(found.network.first_beta)  # pyright: ignore[reportArgumentType]
         betas = shape_over(track, betas_of(output, body.joints_at_rest, believed))
     rotations, pelvis = bodies_of(output, body.joints_at_rest(betas), crops.rotation)
-    progress.update("fit", 1, 1)
     return Fit(
         roma.rotmat_to_rotvec(rotations), bridged(pelvis, torch.as_tensor(track.observed)), betas
     )

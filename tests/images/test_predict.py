@@ -9,7 +9,7 @@ import torch
 
 from regressor import checkpoints, images, skeletons
 from regressor.cameras import Camera, intrinsics_from_fov
-from regressor.detection import Detections, Track
+from regressor.detection import Track
 from regressor.errors import FileFormatError, PosecastError
 from regressor.images import predict
 from regressor.images.hmr import HmrOutput
@@ -99,13 +99,8 @@ def fitted(walk, video, camera, body, track=None, knows="default", neutral=False
     network = network or Knowing(rotations, betas)
     found = predict.ImageNetwork(network, "dsr", knows)
     track = track or seen
-    detections = Detections(
-        [track], FRAMES, FPS, track.times, WIDTH, HEIGHT, [], False, np.zeros((FRAMES, 2))
-    )
-    span = (None, None, None)
-    return predict.fit_by_network(
-        track, detections, camera, body, found, video, span, neutral, Progress()
-    )
+    shot = predict.Shot(video, (None, None, None), FPS, camera, track, body, neutral)
+    return predict.fit_by_network(shot, found, Progress())
 
 
 def test_a_perfect_network_gives_the_true_body_where_it_stands(
@@ -168,7 +163,7 @@ def test_betas_of_another_body_are_not_used(walk, video, camera, body, knows, ne
     assert not found.betas.any()
 
 
-def test_crops_follow_the_track_through_the_video(walk, video):
+def test_crops_follow_the_track_through_the_video(walk, video, camera, body):
     """The white square stays in the middle; a track that begins later begins with its frame."""
     _, track = walk
     for first in (0, 2):
@@ -184,7 +179,8 @@ def test_crops_follow_the_track_through_the_video(walk, video):
         )
         centre = np.stack([120 + 10.0 * part.frames, np.full(len(part), 120.0)], axis=1)
         boxes = centre, np.full(len(part), 80.0)
-        found = list(predict.crops_of(video, (None, None, None), part, boxes, "dsr"))
+        shot = predict.Shot(video, (None, None, None), FPS, camera, part, body)
+        found = list(predict.crops_of(shot, boxes, "dsr"))
         assert len(found) == len(part)
         for picture in found:
             middle = np.argwhere(picture[..., 0] > 150).mean(axis=0)

@@ -7,7 +7,7 @@ import torch
 
 from regressor import checkpoints, images
 from regressor.cameras import Camera, intrinsics_from_fov
-from regressor.detection import Detections, Track
+from regressor.detection import Track
 from regressor.evaluation.predictions import bodies_seen
 from regressor.images import predict, towards
 from regressor.images.perspose import PersPose, PersPoseOutput
@@ -21,6 +21,7 @@ from tests import videos
 from tests.images import perfect
 
 WIDTH, HEIGHT, FPS = 320, 180, 30.0
+SPAN = (None, None, None)
 PLACES = torch.tensor([[-3.5, 0.0, 4.0], [0.1, 0.2, 3.0], [3.5, -0.3, 4.0]])  # 45 degrees aside
 
 
@@ -130,6 +131,11 @@ def seen(people, camera, tmp_path):
     return open_video(file), track
 
 
+def fitted(network, track, video, camera, body):
+    shot = predict.Shot(video, SPAN, FPS, camera, track, body)
+    return predict.fit_by_network(shot, predict.ImageNetwork(network, "dsr", "default"), Progress())
+
+
 @pytest.mark.parametrize("rotation", [True, False])
 def test_a_track_is_followed_by_turning_the_camera_or_without(
     body, people, camera, seen, monkeypatch, rotation
@@ -143,12 +149,7 @@ def test_a_track_is_followed_by_turning_the_camera_or_without(
     cut = turned_crop if rotation else plain_crop
     crops = cut(predict.square_boxes(centre, side), intrinsics, 64)
     network = Knowing(_output(body, people, crops.rotation), rotation)
-    found = predict.fit_by_network(
-        track,
-        Detections([track], 3, FPS, track.times, WIDTH, HEIGHT, [], False, np.zeros((3, 2))),
-        camera, body, predict.ImageNetwork(network, "dsr", "default"), video, (None, None, None),
-        False, Progress(),
-    )  # fmt: skip
+    found = fitted(network, track, video, camera, body)
     torch.testing.assert_close(found.pelvis, PLACES, atol=2e-3, rtol=0)
     angle = roma.rotmat_geodesic_distance(roma.rotvec_to_rotmat(found.rotations), people[0])
     assert angle.rad2deg().max() < 0.5
@@ -173,12 +174,7 @@ def test_boxes_that_hardly_show_anybody_are_estimated_all_the_same(body, camera,
     video, track = seen
     track = Track(**{**vars(track), "boxes": np.array([box] * 3, np.float32)})
     network = images.create("perspose", backbone="w8", pixels=64).eval()
-    found = predict.fit_by_network(
-        track,
-        Detections([track], 3, FPS, track.times, WIDTH, HEIGHT, [], False, np.zeros((3, 2))),
-        camera, body, predict.ImageNetwork(network, "dsr", "default"), video, (None, None, None),
-        False, Progress(),
-    )  # fmt: skip
+    found = fitted(network, track, video, camera, body)
     assert found.rotations.isfinite().all() and found.pelvis.isfinite().all()
     assert found.betas.isfinite().all()
 
@@ -191,13 +187,8 @@ def test_a_small_network_of_ours_is_a_method(tmp_path, body, people, camera, see
     found = predict.load_network("perspose", file, "cpu")
     assert found.knows(body) and isinstance(found.network, PersPose)
     video, track = seen
-    detections = Detections(
-        [track], 3, FPS, track.times, WIDTH, HEIGHT, [], False, np.zeros((3, 2))
-    )
-    span = (None, None, None)
-    fit = predict.fit_by_network(
-        track, detections, camera, body, found, video, span, True, Progress()
-    )
+    shot = predict.Shot(video, SPAN, FPS, camera, track, body, neutral=True)
+    fit = predict.fit_by_network(shot, found, Progress())
     assert fit.rotations.shape == (3, 24, 3) and fit.rotations.isfinite().all()
     assert fit.pelvis.isfinite().all() and not fit.betas.any()
 
@@ -214,12 +205,7 @@ def test_limbs_are_where_the_detector_sees_them(body, people, camera, seen):
     network = images.create("perspose", backbone="w8", pixels=64, keypoints=True).eval()
     answers = []
     network.register_forward_hook(lambda *call: answers.append(call[2]))
-    predict.fit_by_network(
-        track,
-        Detections([track], 3, FPS, track.times, WIDTH, HEIGHT, [], False, np.zeros((3, 2))),
-        camera, body, predict.ImageNetwork(network, "dsr", "default"), video, (None, None, None),
-        False, Progress(),
-    )  # fmt: skip
+    fitted(network, track, video, camera, body)
     uv = torch.cat([answer.uv for answer in answers]).double()
     around = predict.square_boxes(*predict.boxes_of(track, FPS))
     crops = predict.cameras_of(network, around, camera.intrinsics, 64)
