@@ -17,9 +17,10 @@ SHORT = 64  # frames or joints
 def check_window(network: nn.Module, keypoints: Tensor) -> None:
     """Raises PosecastError unless keypoints (B, T, J, C) are windows of the network's own size."""
     name, (frames, joints, channels) = type(network).__name__, keypoints.shape[1:]
-    if (frames, joints) != (network.frames, network.joints):
+    known = getattr(network, "keypoints", network.joints)  # few read others than their joints
+    if (frames, joints) != (network.frames, known):
         raise PosecastError(
-            f"This {name} reads windows of {network.frames} frames and {network.joints} joints, "
+            f"This {name} reads windows of {network.frames} frames and {known} joints, "
             f"not of {frames} and {joints}."
         )
     if channels != network.channels:

@@ -18,7 +18,7 @@ from regressor.lifters.blocks import check_window
 
 
 class VideoPose3D(nn.Module):
-    """Keypoints (B, T + n - 1, J, 2), normalised screen coordinates, to joints (B, n, J, 3).
+    """Keypoints (B, T + n - 1, K, 2), normalised screen coordinates, to joints (B, n, J, 3).
 
     T is `frames`, n any number of frames from 1 on: output frame i is the pose of input frame
     i + (T - 1) / 2, relative to the root, in the unit of the training's targets (metres in the
@@ -34,14 +34,20 @@ class VideoPose3D(nn.Module):
         dim: int = 1024,
         dropout: float = 0.25,
         channels: int = 2,
+        keypoints: int | None = None,
     ):
-        """`frames` is odd: its prime factors are the filters' widths (243 is 3 3 3 3 3)."""
+        """`frames` is odd: its prime factors are the filters' widths (243 is 3 3 3 3 3).
+
+        keypoints: K, how many it reads, where these are not as many as the joints (the authors'
+        weights of HumanEva read COCO's 17 and answer with 15).
+        """
         super().__init__()
         self.frames, self.joints, self.channels = frames, joints, channels
+        self.keypoints = keypoints or joints
         self.widths = filter_widths(frames)
         self.dropout = nn.Dropout(dropout)
         first, *others = self.widths
-        self.expand_conv = nn.Conv1d(channels * joints, dim, first, bias=False)
+        self.expand_conv = nn.Conv1d(channels * self.keypoints, dim, first, bias=False)
         self.expand_bn = nn.BatchNorm1d(dim)
         sizes = [size for width in others for size in (width, 1)]
         self.layers_conv = nn.ModuleList(nn.Conv1d(dim, dim, size, bias=False) for size in sizes)
@@ -49,10 +55,10 @@ class VideoPose3D(nn.Module):
         self.shrink = nn.Conv1d(dim, 3 * joints, 1)
 
     def forward(self, keypoints: Tensor) -> Tensor:
-        """(B, T + n - 1, J, 2) -> (B, n, J, 3)."""
+        """(B, T + n - 1, K, 2) -> (B, n, J, 3)."""
         check_window(self, keypoints[:, : self.frames])  # more frames than a window are welcome
         one_window = keypoints.shape[1] == self.frames
-        x = keypoints.flatten(2).transpose(1, 2)  # (B, 2J, T)
+        x = keypoints.flatten(2).transpose(1, 2)  # (B, 2K, T)
         first, *others = self.widths
         x = F.conv1d(x, self.expand_conv.weight, stride=first if one_window else 1)
         x = self._activate(x, self.expand_bn)
@@ -74,14 +80,19 @@ class VideoPose3D(nn.Module):
 
 
 def options_of(state: Mapping[str, Tensor]) -> dict[str, int]:
-    """frames, joints, dim and channels of an authors' checkpoint, by its shapes."""
+    """frames, joints, dim, channels and keypoints of an authors' checkpoint, by its shapes.
+
+    Inputs that are not as many for every joint are two for each of other keypoints.
+    """
     convs = [v for k, v in state.items() if k.startswith(("expand_conv.", "layers_conv."))]
-    joints = state["shrink.weight"].shape[0] // 3
+    joints, inputs = state["shrink.weight"].shape[0] // 3, state["expand_conv.weight"].shape[1]
+    channels = 2 if inputs % joints else inputs // joints
     return {
         "frames": prod(conv.shape[2] for conv in convs),
         "joints": joints,
         "dim": state["shrink.weight"].shape[1],
-        "channels": state["expand_conv.weight"].shape[1] // joints,
+        "channels": channels,
+        "keypoints": inputs // channels,
     }
 
 

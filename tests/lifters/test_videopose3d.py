@@ -67,6 +67,19 @@ def test_a_file_in_the_authors_layout_loads_strictly(tmp_path):
     assert (network.frames, network.joints, network.channels) == (243, 17, 2)
 
 
+def test_the_authors_weights_of_humaneva_read_other_keypoints_than_their_joints(tmp_path):
+    """pretrained_humaneva15_detectron.bin: 27 frames, COCO's 17 keypoints, HumanEva's 15 joints."""
+    authors = lifters.create("videopose3d", frames=27, dim=8, joints=15, keypoints=17)
+    shapes = {name: list(value.shape) for name, value in authors.state_dict().items()}
+    assert shapes["expand_conv.weight"] == [8, 34, 3] and shapes["shrink.weight"] == [45, 8, 1]
+    authors_checkpoint(tmp_path / "a.bin", shapes)
+    network = load_authors("videopose3d", tmp_path / "a.bin")
+    assert holds_its_numbers(network, shapes)
+    assert network(torch.zeros(1, 30, 17, 2)).shape == (1, 4, 15, 3)
+    with pytest.raises(PosecastError, match="27 frames and 17 joints, not of 27 and 15"):
+        network(torch.zeros(1, 27, 15, 2))
+
+
 def test_a_checkpoint_for_another_window_is_named(tmp_path):
     authors_checkpoint(tmp_path / "other.bin", FACTS["full_shapes"])
     with pytest.raises(FileFormatError, match=r"has layers_conv\.\S+ .* beside them"):
