@@ -139,9 +139,15 @@ def turned_crop(
     return Crop(cut @ turned, cut @ intrinsics, rotation)
 
 
-def plain_crop(boxes: Tensor, intrinsics: Tensor, size: int = SIZE) -> Crop:
-    """The crop of boxes (..., 4) without a rotation, its box's middle in the middle."""
-    cut = crop_matrix(boxes, 1.0, size)
+def plain_crop(boxes: Tensor, intrinsics: Tensor, size: int = SIZE, square: bool = True) -> Crop:
+    """The crop of boxes (..., 4) without a rotation, its box's middle in the middle.
+
+    square: pixels that aren't are made so, as in `turned_crop`: who reads crops counts on it. (The
+    authors leave those of cameras that aren't known.)
+    """
+    focal = torch.diagonal(intrinsics, dim1=-2, dim2=-1)[..., :2]
+    ratio = focal[..., 1] / focal[..., 0] if square else 1.0
+    cut = crop_matrix(boxes, ratio, size)
     still = torch.eye(3, dtype=boxes.dtype, device=boxes.device).expand_as(intrinsics)
     return Crop(cut, cut @ intrinsics, still)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import roma
 import torch
 
 from regressor.data.perspose import SETS
@@ -65,6 +66,11 @@ def points_of(theta: np.ndarray, beta: np.ndarray, place: np.ndarray) -> np.ndar
     found = load_body()(betas[:, :10], turns[:, :3], turns[:, 3:], moved)
     assert found.vertices is not None
     return torch.cat([found.joints, found.vertices], dim=1).double().numpy()
+
+
+def rotations_of(theta: np.ndarray) -> torch.Tensor:
+    """(N, 24, 3, 3)."""
+    return roma.rotvec_to_rotmat(torch.as_tensor(theta).float().view(-1, 24, 3))
 
 
 def write(data: Path, name: str, pictures: bool = True, compress: str = "", **changes) -> dict:

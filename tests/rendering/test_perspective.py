@@ -30,7 +30,7 @@ def project(points, intrinsics):
 def crop_of(golden, name):
     boxes, intrinsics = golden[f"{name}.in.bbox"], golden[f"{name}.in.K"]
     if name == "coco":  # no intrinsics are known
-        return plain_crop(boxes, intrinsics)
+        return plain_crop(boxes, intrinsics, square=False)
     seen = project(golden["hps.in.vertices"], intrinsics) if name == "hps_3dpw" else None
     return turned_crop(boxes, intrinsics, outline=seen)
 
@@ -128,6 +128,16 @@ def test_pixels_that_are_not_square_are_made_so_within_limits():
     crops = turned_crop(torch.tensor([300.0, 200, 100, 300]).double().expand(3, 4), intrinsics)
     ratio = crops.intrinsics[:, 1, 1] / crops.intrinsics[:, 0, 0]
     close(ratio, torch.tensor([1.0, 1.0, 2.5]).double(), 1e-9)
+
+
+def test_a_plain_crop_has_square_pixels_too_and_all_of_its_box_but_for_the_stretch():
+    camera = torch.tensor([[700.0, 0, 960], [0, 714.0, 540], [0, 0, 1]]).double()
+    box = torch.tensor([100.0, 200, 300, 300]).double()
+    crop = plain_crop(box, camera)
+    close(crop.intrinsics[0, 0], crop.intrinsics[1, 1], 1e-9)
+    held = perspective.transform(crop.matrix, perspective.corners(box))
+    close(held.mean(0), torch.tensor([128.0, 128]).double(), 1e-9)
+    close((held - 128).abs().amax(0), torch.tensor([130.56, 128]).double(), 1e-5)
 
 
 def test_a_person_in_the_middle_is_not_turned_and_the_encoding_tells_the_field_of_view():
