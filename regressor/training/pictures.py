@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from regressor.images.crops import MEAN, STD
+from regressor.images.hmr import answer
 from regressor.training.checks import Told
 from regressor.training.module import Regression
 from rendering import overlay
@@ -34,7 +35,7 @@ class Pictures(Told):
 @torch.no_grad()
 def people_picture(module: Regression, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """(3, H, W): for each person a row of the picture, the body over it, its side, the labels."""
-    output = module.best(batch["image"])
+    output = answer(module.best, batch)
     vertices, _ = module.objective.posed(output.rotmat, output.betas)
     mean, std = (batch["image"].new_tensor(v).view(3, 1, 1) for v in (MEAN, STD))
     size = batch["image"].shape[-1]
