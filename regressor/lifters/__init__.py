@@ -1,9 +1,9 @@
 """2D keypoints to 3D joints: the table of networks by name.
 
-Every lifter takes keypoints (B, T, J, 2) in normalised screen coordinates and gives joints
-(B, T, J, 3), root-relative; a network that sees a window and answers for its middle frame gives
-(B, 1, J, 3). A new lifter is one file and one line in `_LIFTERS`; with weights in `weights/` it is
-a method of `regressor.estimate` and stands in the add-on's menu.
+Every lifter takes keypoints (B, T, J, 2) in normalised screen coordinates, MotionBERT's with a
+confidence beside them, and gives root-relative joints (B, n, J, 3): its `answers` says of which
+frames (`windows.py`). A new lifter is one file and one line in `_LIFTERS`; with weights in
+`weights/` it is a method of `regressor.estimate` and stands in the add-on's menu.
 """
 
 import importlib

@@ -4,7 +4,6 @@
 does the same one window at a time.
 """
 
-import inspect
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -135,9 +134,8 @@ def mirrored(points: Tensor) -> Tensor:
 
 
 def chooses_frames(network: nn.Module) -> bool:
-    """Whether it gives only frames of its own choice, which a mirrored window has to follow."""
-    forward_kept = getattr(network, "forward_kept", None)
-    return forward_kept is not None and "keep" in inspect.signature(forward_kept).parameters
+    """Whether it may give only frames of its own choice, which a mirrored window has to follow."""
+    return hasattr(network, "forward_kept")
 
 
 def _centres_of_kept(network: Any, windows: Tensor) -> tuple[Tensor, Tensor]:

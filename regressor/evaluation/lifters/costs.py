@@ -31,10 +31,9 @@ def count(network: nn.Module) -> Costs:
     """
     frames = int(network.frames)  # type: ignore[arg-type]
     one = multiply_adds(network, frames)
-    answers = getattr(network, "answers", "window")
-    if answers == "window":
+    if network.answers == "window":
         a_frame = one / frames
-    elif answers == "centre":
+    elif network.answers == "centre":
         a_frame = float(one)
     else:  # neighbouring frames share their work: what a frame more costs
         more = 4 * frames
@@ -48,8 +47,8 @@ def count(network: nn.Module) -> Costs:
 def multiply_adds(network: nn.Module, frames: int) -> int:
     """Multiply-adds of one call with (1, frames, J, C)."""
     device = next(network.parameters()).device
-    channels = getattr(network, "channels", 2)
-    keypoints = torch.zeros(1, frames, int(network.joints), channels, device=device)  # type: ignore[arg-type]
+    joints, channels = int(network.joints), int(network.channels)  # type: ignore[arg-type]
+    keypoints = torch.zeros(1, frames, joints, channels, device=device)
     # torch counts attention on the CPU only where it is written out.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         network(keypoints)

@@ -26,7 +26,6 @@ from regressor.skeletons import to_h36m17
 from regressor.smpl.body import load_body
 
 CMU = "cmu_motion.npz"
-NOISE_SEED = 50  # noise is drawn apart from cameras
 WIDTH, HEIGHT = 1920, 1080
 BODY_SEED = 1000  # the same bodies as those that `train lifter` checks on
 WRONG_FOCAL = 0.12  # standard deviation of the guess's logarithm, as in training
