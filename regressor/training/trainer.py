@@ -1,4 +1,4 @@
-"""Lightning's trainer as our trainings use it, and the folder that a training stands in."""
+"""Lightning's trainer and loaders as our trainings use them, and the folder that one stands in."""
 
 import json
 import logging

@@ -85,7 +85,7 @@ def adapt_lifter(
     elif options.lpa:
         claim(options.lpa_training(), made)
         generator = learn_generator(options, parts["train"], targets, cameras)
-    shape = Shape(int(network.frames), int(network.channels))  # pyright: ignore
+    shape = Shape.of(network)
     seen = material(options, recipe, begun, shape, parts, targets, generator, cameras)
     more = {"adapted": how(options, targets)}
     return learn(training, recipe, seen, network, begun.sizes, more)

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from regressor import skeletons
@@ -33,6 +33,10 @@ class Shape:
 
     frames: int
     channels: int
+
+    @classmethod
+    def of(cls, network: nn.Module) -> Self:
+        return cls(int(network.frames), int(network.channels))  # pyright: ignore
 
 
 class Draws(Protocol):

@@ -36,8 +36,7 @@ def train_lifter(options: LifterTraining) -> dict[str, float]:
     torch.manual_seed(options.seed)
     network = lifters.create(options.model, **recipe.network)
     print("Reading the data ...", flush=True)
-    shape = Shape(int(network.frames), int(network.channels))  # pyright: ignore
-    seen = material(options, recipe, shape)
+    seen = material(options, recipe, Shape.of(network))
     sizes = skeleton_options(options, recipe, seen.skeleton)
     torch.manual_seed(options.seed)
     network = lifters.create(options.model, **sizes)
