@@ -1,5 +1,8 @@
 """A whole track through a lifter: windows, coordinates, frame rates."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -146,3 +149,11 @@ def test_uneven_times_are_met():
     expected = np.array([0, 0.05, 0.15, 0.275, 0.4])
     np.testing.assert_allclose(resample(values, times, at)[:, 0], expected)
     assert resample(values[:1], times[:1], at).shape == (5, 2)
+
+
+def test_the_readme_lifts_keypoints():
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    (code,) = [part for part in re.findall(r"```python\n(.*?)```", text, re.S) if "lift(" in part]
+    names = {"keypoints": np.random.default_rng(0).uniform(400, 600, (30, 17, 2))}
+    exec(code, names)
+    assert names["joints"].shape == (30, 17, 3) and np.isfinite(names["joints"]).all()
