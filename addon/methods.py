@@ -21,7 +21,7 @@ FIRST = {
 
 # For whom the methods are, with the weights that come with Posecast (their cards tell the figures).
 ADVICE = {
-    "ktpformer": "The best start, for videos and pictures: steady, and people stand where they did.",
+    "ktpformer": "The best start, for videos and pictures: steady, and people stand in place.",
     "mixste": "Much like KTPFormer: worth a try where that goes wrong.",
     "tpc_mixste": "Much like MixSTE, but far slower.",
     "convformer": "A little less exact than KTPFormer: a further try where that goes wrong.",

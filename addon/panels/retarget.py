@@ -13,8 +13,8 @@ class POSECAST_UL_bones(UIList):
     """A joint and the bone that follows it."""
 
     def draw_item(self, context, layout, data, item, icon, active_data, active_property) -> None:
-        split = layout.split(factor=0.31)
-        split.label(text=rows.label(item.joint))
+        split = layout.split(factor=0.36)
+        split.label(text=rows.short_label(item.joint))
         draw_bone(split.row(align=True), item, data.target)
 
 

@@ -65,6 +65,12 @@ def label(joint: str) -> str:
     return joint.replace("_", " ").capitalize()
 
 
+def short_label(joint: str) -> str:
+    """The same for a list that is narrow: Hip L."""
+    side, _, name = joint.partition("_")
+    return f"{name.capitalize()} {side[0].upper()}" if name else label(joint)
+
+
 def problem(settings, target: Object) -> str:
     """What keeps the rows from being used, in one sentence; "" for nothing."""
     bone_map = read(settings)

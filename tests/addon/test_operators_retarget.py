@@ -56,6 +56,7 @@ def moving(armature) -> float:
 def test_choosing_a_character_fills_the_rows(settings, character):
     assert rows.read(settings) == rigs.truth("odd")
     assert [row.joint for row in settings.bones] == rows.ORDER
+    assert rows.short_label("left_hip") == "Hip L" and rows.short_label("spine1") == "Spine1"
     settings.target = None
     assert rows.read(settings) == {} and settings.bones_problem == ""
 
