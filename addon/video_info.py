@@ -107,7 +107,7 @@ def _read(path: Path) -> VideoInfo | Stills | str:
     if path.is_dir():
         pictures = pictures_in(path)
         if not pictures:
-            return f"{path.name} is a folder without pictures; name a video or a picture."
+            return f"{path} is a folder without pictures; name a video or a picture."
         return Stills(len(pictures), *picture_size(pictures[0]))
     if not path.is_file():
         return f"There is no video {path}; check the path."
