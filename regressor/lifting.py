@@ -54,11 +54,11 @@ def load_lifter(
     else:
         network, card, expects = checkpoints.load_authors(method, file), {}, AUTHORS_INPUT
     if not any_skeleton:
-        _check_skeleton(file, network, card)
+        check_skeleton(file, network, card)
     return network.to(device), expects
 
 
-def _check_skeleton(file: Path, network: "nn.Module", card: dict) -> None:
+def check_skeleton(file: Path, network: "nn.Module", card: dict) -> None:
     """Raises PosecastError for joints or keypoints that a video's person isn't told by."""
     known = {card.get(name, "h36m17") for name in ("skeleton", "keypoint_skeleton")} - {"h36m17"}
     if int(network.joints) != 17:  # pyright: ignore[reportArgumentType]

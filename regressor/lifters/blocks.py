@@ -17,7 +17,7 @@ SHORT = 64  # frames or joints
 def check_window(network: nn.Module, keypoints: Tensor) -> None:
     """Raises PosecastError unless keypoints (B, T, J, C) are windows of the network's own size."""
     name, (frames, joints, channels) = type(network).__name__, keypoints.shape[1:]
-    known = getattr(network, "keypoints", network.joints)  # few read others than their joints
+    known = keypoints_of(network)
     if (frames, joints) != (network.frames, known):
         raise PosecastError(
             f"This {name} reads windows of {network.frames} frames and {known} joints, "
@@ -27,6 +27,11 @@ def check_window(network: nn.Module, keypoints: Tensor) -> None:
         raise PosecastError(
             f"This {name} reads {network.channels} numbers for each keypoint, not {channels}."
         )
+
+
+def keypoints_of(network: nn.Module) -> int:
+    """How many keypoints a lifter reads: few read others than those of their joints."""
+    return int(getattr(network, "keypoints", network.joints))  # pyright: ignore[reportArgumentType]
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -80,20 +80,20 @@ class VideoPose3D(nn.Module):
 
 
 def options_of(state: Mapping[str, Tensor]) -> dict[str, int]:
-    """frames, joints, dim, channels and keypoints of an authors' checkpoint, by its shapes.
+    """frames, joints, dim and channels of an authors' checkpoint, by its shapes.
 
-    Inputs that are not as many for every joint are two for each of other keypoints.
+    Inputs that are not as many for every joint are two for each of other `keypoints`.
     """
     convs = [v for k, v in state.items() if k.startswith(("expand_conv.", "layers_conv."))]
     joints, inputs = state["shrink.weight"].shape[0] // 3, state["expand_conv.weight"].shape[1]
     channels = 2 if inputs % joints else inputs // joints
-    return {
+    options = {
         "frames": prod(conv.shape[2] for conv in convs),
         "joints": joints,
         "dim": state["shrink.weight"].shape[1],
         "channels": channels,
-        "keypoints": inputs // channels,
     }
+    return options | ({"keypoints": inputs // channels} if inputs % joints else {})
 
 
 def filter_widths(frames: int) -> list[int]:

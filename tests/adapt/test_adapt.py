@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from regressor import checkpoints, methods, train
+from regressor import checkpoints, lifters, methods, train
 from regressor.adapt import targets
 from regressor.adapt.poseda import AdaptedWindows, Scheme, Source
 from regressor.cache import Cache
@@ -150,6 +150,19 @@ def test_other_lifters_go_on_from_their_weights(options, adapt_lifter, model):
         adapt_lifter(options("third", start=first.output, coordinates="centred", **same))
     with pytest.raises(PosecastError, match="not for gla_gcn"):
         adapt_lifter(options("third", start=first.output, **{**same, "lifter": "gla_gcn"}))
+
+
+def test_authors_weights_are_a_start_if_they_are_of_17_joints(options, adapt_lifter, tmp_path):
+    file, same = tmp_path / "authors.bin", {"lpa": False, "steps": 1, "check_windows": 0}
+    for joints in (17, 15):
+        network = lifters.create("videopose3d", frames=9, dim=16, joints=joints)
+        torch.save({"model_pos": network.state_dict()}, file)
+        if joints == 17:
+            adapt_lifter(options("mine.safetensors", start=file, **same))
+    made = checkpoints.read_metadata(tmp_path / "mine.safetensors")
+    assert made["options"] == {"frames": 9, "joints": 17, "dim": 16, "channels": 2}
+    with pytest.raises(PosecastError, match="another skeleton"):
+        adapt_lifter(options("other", start=file, **same))
 
 
 def test_a_killed_training_resumes_to_the_same_losses(options, adapt_lifter, monkeypatch):

@@ -24,6 +24,7 @@ from regressor.evaluation.run import evaluate
 from regressor.lifters.windows import LifterInput
 from regressor.progress import Progress
 from tests.data import cmu
+from tests.data.lifting_files import write_humaneva
 from tests.golden.fill import uniform
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -405,6 +406,26 @@ def test_authors_weights_on_mpi_inf_3dhp(tmp_path):
         "no frame that counts", data=tmp_path, checkpoint=(tmp_path / "authors.bin",),
         method="ktpformer", output=tmp_path / "out", device="cpu",
     )  # fmt: skip
+
+
+def test_authors_weights_on_humaneva_that_read_cocos_keypoints(tmp_path):
+    write_humaneva(tmp_path, "detectron_pt_coco", frames=9)
+    file, known = tmp_path / "authors.bin", {"frames": 27, "dim": 16, "joints": 15}
+    network = lifters.create("videopose3d", keypoints=17, **known)
+    torch.save({"model_pos": network.state_dict()}, file)
+    options = {
+        "data": tmp_path, "checkpoint": (file,), "method": "videopose3d", "rounds": 0,
+        "output": tmp_path / "out", "device": "cpu", "plot": False,
+    }  # fmt: skip
+    detected = LifterEvaluation(**options, detections="detectron_pt_coco")
+    message, paths = evaluate(detected, Progress("none"))
+    assert "published" in message and "subject and action" in message
+    found = json.loads(paths[0].read_text())["networks"]["authors"]["conditions"]
+    assert found["detectron_pt_coco"]["all frames"]["frames"] == 6 * 9
+    write_humaneva(tmp_path, frames=9)
+    refused("knows 17 keypoints, and HumanEva-I has 15", **options)
+    torch.save({"model_pos": lifters.create("videopose3d", frames=27, dim=16).state_dict()}, file)
+    refused("knows 17 joints, and HumanEva-I has 15", **vars(detected))
 
 
 def test_human36m_by_action_and_from_coco(tmp_path):

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from regressor.lifters.blocks import keypoints_of
+
 
 @dataclass
 class Costs:
@@ -45,10 +47,10 @@ def count(network: nn.Module) -> Costs:
 
 @torch.inference_mode()
 def multiply_adds(network: nn.Module, frames: int) -> int:
-    """Multiply-adds of one call with (1, frames, J, C)."""
+    """Multiply-adds of one call with (1, frames, K, C)."""
     device = next(network.parameters()).device
-    joints, channels = int(network.joints), int(network.channels)  # type: ignore[arg-type]
-    keypoints = torch.zeros(1, frames, joints, channels, device=device)
+    count, channels = keypoints_of(network), int(network.channels)  # type: ignore[arg-type]
+    keypoints = torch.zeros(1, frames, count, channels, device=device)
     # torch counts attention on the CPU only where it is written out.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         network(keypoints)

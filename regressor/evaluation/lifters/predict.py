@@ -16,6 +16,7 @@ from regressor.data.sequences import LiftingSequence
 from regressor.errors import FileFormatError, PosecastError
 from regressor.evaluation.lifters.seen import TestSet
 from regressor.lifters import inference
+from regressor.lifters.blocks import keypoints_of
 from regressor.lifters.windows import LifterInput, Picture, lift
 from regressor.lifting import load_lifter
 from regressor.refine import uao_track
@@ -100,9 +101,12 @@ def _load(file: Path, method: str | None, device: str) -> Candidate:
 
 def check(candidate: Candidate, found: TestSet) -> None:
     """Raises PosecastError where the network knows another skeleton than the set."""
-    joints, wanted = int(candidate.network.joints), len(JOINTS[found.shown_skeleton])  # type: ignore[arg-type]
-    if joints != wanted:
-        known, has = f"{joints} keypoints", f"{wanted} ({found.shown_skeleton})"
+    reads, shown = keypoints_of(candidate.network), len(JOINTS[found.shown_skeleton])
+    answers, wanted = int(candidate.network.joints), len(JOINTS[found.skeleton])  # type: ignore[arg-type]
+    if reads != shown:
+        known, has = f"{reads} keypoints", f"{shown} ({found.shown_skeleton})"
+    elif answers != wanted:
+        known, has = f"{answers} joints", f"{wanted} ({found.skeleton})"
     elif candidate.skeleton not in (None, found.skeleton):
         known, has = candidate.skeleton, found.skeleton
     elif candidate.keypoint_skeleton not in (None, found.shown_skeleton):

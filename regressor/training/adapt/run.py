@@ -18,7 +18,7 @@ from regressor.data.lifting import Views
 from regressor.data.mixture import seed_of
 from regressor.data.sequences import LiftingSet, read_set, recognise
 from regressor.errors import PosecastError
-from regressor.lifting import AUTHORS_INPUT
+from regressor.lifting import AUTHORS_INPUT, check_skeleton
 from regressor.progress import Progress
 from regressor.training.adapt.lpa import (
     PUBLISHED_EPOCHS,
@@ -101,12 +101,13 @@ def begin(options: AdaptTraining, recipe: LifterRecipe) -> Begun:
         card = metadata["card"]
         if metadata["name"] != name:
             raise PosecastError(f"{file} is for --lifter {metadata['name']}, not for {name}.")
-        if not {"coordinates", "fps"} <= card.keys() or card.get("skeleton", "h36m17") != "h36m17":
-            raise PosecastError(f"{file} doesn't read Human3.6M's 17 joints of known coordinates.")
+        if not {"coordinates", "fps"} <= card.keys():
+            raise PosecastError(f"{file} doesn't say what keypoints its network was trained on.")
         sizes, expects = metadata["options"], (card["coordinates"], card["fps"])
     else:
         network, sizes = checkpoints.load_authors_sized(name, file)
-        expects = (AUTHORS_INPUT.coordinates, AUTHORS_INPUT.fps)
+        card, expects = {}, (AUTHORS_INPUT.coordinates, AUTHORS_INPUT.fps)
+    check_skeleton(file, network, card)
     if options.coordinates not in (None, expects[0]):
         raise PosecastError(f"{file} reads {expects[0]} coordinates: leave --coordinates out.")
     return Begun(sizes, expects[0], options.fps or expects[1], dict(network.state_dict()))
