@@ -153,6 +153,7 @@ class Job:
 
     def fit(self, track: "Track", number: int, detections: "Detections") -> "Fit":
         """The person's body in the camera's axes, from an earlier run where that is kept."""
+        from regressor.images.films import over_time
         from regressor.images.predict import ImageNetwork, Shot, fit_by_network
         from regressor.reconstruct import lift_and_fit
 
@@ -167,8 +168,9 @@ class Job:
             about = (self.camera, track, self.body, neutral)
             shot = Shot(self.video, span, detections.fps, *about)
             with self.stages.time("lift"):
-                found = fit_by_network(shot, self.network, self.progress)
-            self.progress.update("fit", 1, 1)
+                seen = fit_by_network(shot, self.network, self.progress)
+            with self.stages.time("fit"):
+                found = over_time(shot, seen, self.progress)
         else:
             seen = (track, detections, self.camera, self.body)
             how = (self.network, neutral, self.progress, self.stages, self.options.refine)

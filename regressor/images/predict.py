@@ -1,7 +1,8 @@
 """A person's Track to their body by an image network: every frame is cropped and looked at.
 
 The network says how the body is posed and shaped; where it stands is found by the keypoints that
-were seen. The video is decoded a second time, so that no pictures need be kept.
+were seen. The video is decoded a second time, so that no pictures need be kept. What the pictures
+of a film say is brought together in `films.py`.
 """
 
 from collections.abc import Iterator

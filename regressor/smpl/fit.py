@@ -128,7 +128,7 @@ def place(points: Tensor, rays: Tensor, weights: Tensor) -> Tensor:
 
 
 def bridged(path: Tensor, known: Tensor) -> Tensor:
-    """A path (T, 3) whose frames that aren't known (T,) are filled in from those around them."""
+    """A path (T, N) whose frames that aren't known (T,) are filled in from those around them."""
     if known.all() or not known.any():
         return path
     index = np.arange(len(path))
