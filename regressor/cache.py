@@ -27,7 +27,7 @@ VERSION = 1
 PREFIX = "posecast-"
 SOURCES = {
     "detections": ("detection", "video.py", "skeletons.py"),
-    "fit": ("lifters", "refine", "smpl", "lifting.py", "reconstruct.py", "skeletons.py"),
+    "fit": ("images", "lifters", "refine", "smpl", "lifting.py", "reconstruct.py", "skeletons.py"),
 }
 _BLOCK = 65536  # bytes at the beginning, the middle and the end of a file that tell it from others
 
