@@ -54,6 +54,10 @@ def begin(context: Context) -> None:
     settings, prefs = context.scene.posecast, preferences.get(context)
     path = video_info.absolute(settings.video)
     video = request.checked_video(path)
+    if video.is_dir():
+        raise EstimatorError(
+            f"{video} is a folder; choose one of its pictures to see who is there."
+        )
     info = video_info.known(path) or video_info.read(path)
     fps = info.fps if isinstance(info, video_info.VideoInfo) else None
     options = request.look_options(settings, prefs, fps)
