@@ -27,6 +27,7 @@ LEAVES = (22, 23, 10, 11, 15)  # hands, feet, head: their rotations are told, no
 TWISTED = (*range(4, 12), *range(15, 24))
 HIPS, CHEST, BRANCHES = (1, 2, 3), 9, (12, 13, 14)
 FIRST_BETAS = torch.arange(-20, 20) / 10  # that are tried
+AT_ONCE = 512  # people for whom they are tried together
 FAR_M = 0.015  # from the target's own bone, whence "own_direction" takes that
 
 
@@ -100,14 +101,16 @@ def search_first_beta(
     joints: Tensor, betas: Tensor, joints_at_rest: Callable[[Tensor], Tensor]
 ) -> Tensor:
     """betas (..., K) with the first of FIRST_BETAS whose skeleton lies nearest in x and y."""
-    first = FIRST_BETAS.to(betas)[:, None]
-    others = betas[..., None, 1:].expand(*betas.shape[:-1], len(first), -1)
-    tried = torch.cat([first.expand(*others.shape[:-1], 1), others], dim=-1)
-    target = joints[..., None, :, :]
-    fitted = fit_skeleton(joints_at_rest(tried), target, keep_xy=True).joints
-    away = (fitted - target)[..., :2].norm(dim=-1).mean(-1)
-    best = away.argmin(dim=-1)[..., None, None].expand(*betas.shape[:-1], 1, betas.shape[-1])
-    return tried.gather(-2, best)[..., 0, :]
+    first, found = FIRST_BETAS.to(betas), []
+    targets, known = joints.reshape(-1, 24, 3), betas.reshape(-1, betas.shape[-1])
+    # All people at once would be 40 skeletons of each in memory.
+    for target, own in zip(targets.split(AT_ONCE), known.split(AT_ONCE), strict=True):
+        tried = own[:, None].repeat(1, len(first), 1)
+        tried[..., 0] = first
+        fitted = fit_skeleton(joints_at_rest(tried), target[:, None], keep_xy=True).joints
+        away = (fitted - target[:, None])[..., :2].norm(dim=-1).mean(-1)
+        found.append(tried[torch.arange(len(own), device=own.device), away.argmin(dim=-1)])
+    return torch.cat(found).view(betas.shape)
 
 
 def fit_skeleton(

@@ -205,6 +205,13 @@ def test_sizes_are_told_by_their_files(name):
     assert images.options_of("perspose", network.state_dict(), "x") == {"backbone": name}
 
 
+def test_the_shipped_network_s_first_beta_is_its_own():
+    file = images.shipped_weights("perspose")
+    assert file is not None
+    options = checkpoints.read_metadata(file)["options"]
+    assert options["first_beta"] == 0 and PersPose("w8").first_beta == 1
+
+
 def test_back_projection_takes_three_at_once(tiny):
     """A batch of three, where the published code multiplies the wrong axes."""
     crops, intrinsics = torch.randn(4, 3, 64, 64), INTRINSICS.expand(4, 3, 3)

@@ -96,6 +96,17 @@ def posed(body, shape, bend=0.6):
     return rest, world, joints, analytic_ik.posed_twists(rest, world)
 
 
+def test_many_people_s_first_betas_are_those_of_each_alone(monkeypatch):
+    body = load_body().double()
+    _, _, joints, _ = posed(body, (2, 4))
+    betas = torch.linspace(-1, 1, 80, dtype=torch.float64).view(2, 4, 10)
+    together = analytic_ik.search_first_beta(joints, betas, body.joints_at_rest)
+    monkeypatch.setattr(analytic_ik, "AT_ONCE", 3)
+    assert torch.equal(analytic_ik.search_first_beta(joints, betas, body.joints_at_rest), together)
+    close(together[..., 1:], betas[..., 1:], atol=0)
+    assert len(together[..., 0].unique()) > 2
+
+
 def test_a_body_s_own_joints_and_twists_give_back_its_pose():
     body = load_body().double()
     _, world, joints, twists = posed(body, (5,))
