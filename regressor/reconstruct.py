@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from regressor import skeletons
 from regressor.cameras import Camera
 from regressor.detection import Detections, Track
 from regressor.lifters.windows import LifterInput, Picture, lift
@@ -15,6 +16,8 @@ from regressor.skeletons import to_h36m17
 from regressor.smpl.body import Body
 from regressor.smpl.fit import Fit, fit, posed_joints
 from regressor.smpl.seen import seen_from_joints
+
+SEEN = 0.5  # confidence in a keypoint that is surely in the picture
 
 
 def lift_and_fit(
@@ -93,12 +96,26 @@ def stance(
     return joints.numpy(), lowest, standing
 
 
+def feet_seen(seen: Track | Motion) -> bool:
+    """Whether an ankle is seen, most of the time: legs that aren't seen tell nothing of a floor."""
+    names = skeletons.JOINTS.get(seen.skeleton, [])
+    ankles = [i for i, name in enumerate(names) if name in ("left_ankle", "right_ankle")]
+    if not ankles or seen.confidence is None:
+        return False
+    return bool(np.median(seen.confidence[:, ankles].max(axis=1)) > SEEN)
+
+
 def shared_up(found: list[Fit], body: Body, detections: Detections) -> np.ndarray | None:
-    """Up (3,) in the axes of a still camera that sees several people on one floor; else None."""
+    """Up (3,) in the axes of a still camera that sees several people on one floor; else None.
+
+    found: of one person, or of all that were detected, in their order.
+    """
     if len(found) < 2 or detections.camera_moves:
         return None
+    both = zip(found, detections.tracks, strict=True)
+    standing_ones = [one for one, track in both if feet_seen(track)]
     ups, feet, fps = [], [], detections.fps
-    for one in found:
+    for one in standing_ones or found:
         joints, lowest, standing = stance(body, one.rotations, one.pelvis, one.betas, fps)
         up = world.to_world(joints, lowest, standing, fps, False).rotation[2]
         ups.append(up)
@@ -121,18 +138,18 @@ def refine(
     """Smoothed, in the world, on the floor; its method, video and person are for others to say.
 
     smooth_s: standard deviation of the smoothing in seconds; keep_feet: standing feet don't slide;
-    other: somebody in the same video, whose camera and floor are this person's too; level (3,): up
-    in the camera's axes, where it is known without them.
+    other: somebody in the same video, whose camera is this person's too, and whose floor, if the
+    feet of both are seen; level (3,): up in the camera's axes, where it is known without them.
     """
     fps, moves = detections.fps, detections.camera_moves
     rotations = smooth_rotations(found.rotations, smooth_s, fps)
     pelvis = torch.as_tensor(smooth_path(found.pelvis.numpy(), smooth_s, fps))
-    height = None
+    height, one_floor = None, feet_seen(track) and (other is None or feet_seen(other))
     if other is not None and other.camera_extrinsics is not None and not moves:
         level, height = world.view_of(other.camera_extrinsics[0])
     joints, lowest, standing = stance(body, rotations, pelvis, found.betas, fps, level)
     place = world.to_world(joints, lowest, standing, fps, moves, level)
-    if height is not None:
+    if height is not None and one_floor:
         move = world.onto_floor(place, pelvis.numpy(), height)
         pelvis = pelvis + torch.as_tensor(move, dtype=pelvis.dtype)
         moved = joints + move[:, None], lowest + move[:, None]
@@ -146,6 +163,10 @@ def refine(
         )
         # The floor is now where the feet are; the camera goes along, and sees them as before.
         place = world.shifted(place, (pelvis - before).numpy(), fps, moves)
+    if height is not None and not one_floor:  # they stay where the same camera sees them
+        lift = np.array([0.0, 0.0, height - place.shift[0, 2]])
+        pelvis = pelvis + torch.as_tensor(lift, dtype=pelvis.dtype)
+        place = world.World(place.rotation, place.shift + lift)
     _, joints = posed_joints(body, rotations, pelvis, found.betas)
     rest = body.joints_at_rest(found.betas)[0]
     return Motion(
