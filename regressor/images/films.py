@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from regressor.images.predict import Shot
+from regressor.images.predict import CONFIDENT, Shot
 from regressor.lifters.windows import to_rays
 from regressor.progress import Progress
 from regressor.refine.smoothing import continuous, smooth_by_trust
@@ -25,8 +25,11 @@ LEAST_TRUST = 1e-3  # so that there is something in long gaps, too
 
 
 def over_time(shot: Shot, seen: Fit, progress: Progress) -> Fit:
-    """The motion through a film whose pictures gave `seen`; a picture's is `seen` itself."""
-    if len(shot.track) == 1:
+    """The motion through a film whose pictures gave `seen`.
+
+    For a single picture it is `seen` itself, and where no keypoint was surely seen.
+    """
+    if len(shot.track) == 1 or shot.track.confidence.max() <= CONFIDENT:
         progress.update("fit", 1, 1)
         return seen
     track, body = shot.track, shot.body

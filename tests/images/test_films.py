@@ -104,6 +104,11 @@ def test_a_single_picture_stays_what_the_network_says(shot, seen):
     assert films.over_time(replace(shot, track=one), seen, Progress()) is seen
 
 
+def test_without_sure_keypoints_so_does_a_film(shot, seen):
+    unsure = Track(**{**vars(shot.track), "confidence": 0.2 * shot.track.confidence})
+    assert films.over_time(replace(shot, track=unsure), seen, Progress()) is seen
+
+
 def test_a_picture_is_trusted_by_its_keypoints(truth, shot):
     even = films.trust_in(shot, truth)
     assert even.min() > 0.95
