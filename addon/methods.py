@@ -26,10 +26,13 @@ ADVICE = {
     "tpc_mixste": "Much like MixSTE, but far slower.",
     "convformer": "A little less exact than KTPFormer: a further try where that goes wrong.",
     "videopose3d": "An older method, a little less exact: to compare with.",
-    "dsr": "Looks at each frame by itself: restless in videos. To compare with.",
+    "dsr": (
+        "Looks at the picture, not only at joints. As exact as KTPFormer in videos, less steady; "
+        "less exact in pictures."
+    ),
     "perspose": (
-        "For wide-angle lenses, with their field of view set under Camera. Looks at each frame by "
-        "itself: restless in videos."
+        "For wide-angle lenses, with their field of view set under Camera. As exact as KTPFormer "
+        "in videos, less steady; less exact in pictures."
     ),
 }
 

@@ -93,7 +93,7 @@ class POSECAST_PG_settings(PropertyGroup):
         name="Refine by UAO",
         description=(
             "For unusual views, such as from high above: move keypoints until the joints meet the "
-            "video and bones keep their length. Not for methods that look at each frame by itself"
+            "video and bones keep their length. Not for methods that look at the picture"
         ),
     )
     use_fov: BoolProperty(
