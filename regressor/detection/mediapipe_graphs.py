@@ -14,6 +14,7 @@ import types
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,19 @@ NOISE = re.compile(rb"^(WARNING: All log messages before absl|[IW]\d{4} |INFO: C
 Box = tuple[int, int, int, int]  # x0 y0 x1 y1 pixels
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """Somebody, as the detector sees them: the region of the whole body and the head in it.
+
+    rect (NormalizedRect); head (2,) px, its middle; size of the region, px; score in 0..1.
+    """
+
+    rect: Any
+    head: np.ndarray
+    size: float
+    score: float
+
+
 class PoseGraphs:
     """Both graphs, ready to run.
 
@@ -67,25 +81,20 @@ class PoseGraphs:
             self._pool = ThreadPoolExecutor(self._lanes)
             self._warm_up()
 
-    def detect(self, pixels: np.ndarray, part: Box) -> list[Any]:
-        """Regions (NormalizedRect) of people in a part of the picture, the surest first."""
+    def detect(self, pixels: np.ndarray, part: Box) -> list[Candidate]:
+        """People in a part of the picture, the surest first."""
         x0, y0, x1, y1 = part
-        height, width = pixels.shape[:2]
         # The detector gives a wrong aspect for regions of a picture, so the part is cut out.
         whole = self._rect(x_center=0.5, y_center=0.5, width=1, height=1)
         image = self._image(np.ascontiguousarray(pixels[y0:y1, x0:x1]))
         result = self._detector.process({"image": image, "rect": self._create.create_proto(whole)})
         if result["rects"].is_empty():
             return []
+        rects = self._get.get_proto_list(result["rects"])
+        detections = self._get.get_proto_list(result["detections"])
         return [
-            self._rect(
-                x_center=(x0 + rect.x_center * (x1 - x0)) / width,
-                y_center=(y0 + rect.y_center * (y1 - y0)) / height,
-                width=rect.width * (x1 - x0) / width,
-                height=rect.height * (y1 - y0) / height,
-                rotation=rect.rotation,
-            )
-            for rect in self._get.get_proto_list(result["rects"])
+            self._candidate(rect, detection, part, pixels.shape)
+            for rect, detection in zip(rects, detections, strict=True)
             if rect.width > 0
         ]
 
@@ -118,6 +127,24 @@ class PoseGraphs:
 
     def _image(self, pixels: np.ndarray) -> Any:
         return self._create.create_image(pixels, image_format=self._format)
+
+    def _candidate(self, rect: Any, detection: Any, part: Box, shape: tuple[int, ...]) -> Candidate:
+        """What was detected in a part of the picture, in the whole."""
+        (x0, y0, x1, y1), (height, width) = part, shape[:2]
+        box = detection.location_data.relative_bounding_box  # of the head
+        head = box.xmin + 0.5 * box.width, box.ymin + 0.5 * box.height
+        return Candidate(
+            rect=self._rect(
+                x_center=(x0 + rect.x_center * (x1 - x0)) / width,
+                y_center=(y0 + rect.y_center * (y1 - y0)) / height,
+                width=rect.width * (x1 - x0) / width,
+                height=rect.height * (y1 - y0) / height,
+                rotation=rect.rotation,
+            ),
+            head=np.array([x0 + head[0] * (x1 - x0), y0 + head[1] * (y1 - y0)]),
+            size=rect.width * (x1 - x0),
+            score=detection.score[0],
+        )
 
     def _pose(
         self, graph: Any, image: Any, rect: Any, shape: tuple[int, ...]

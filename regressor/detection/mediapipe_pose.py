@@ -10,17 +10,21 @@ at parts of the picture.
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from regressor.detection.mediapipe_graphs import Box, PoseGraphs
+from regressor.detection.closer import heads, look_closer, same_head, within_head, without_poses
+from regressor.detection.mediapipe_graphs import Box, Candidate, PoseGraphs
 from regressor.detection.track import Pose, same_person
 from regressor.errors import PosecastError
 from regressor.video import VideoFrame
 
 SEARCH_EVERY_S = 0.5  # people who come in are found within about this time
+CLOSER = (0.7, 0.5)  # of the picture's shorter side: looks for the heads of a group
 SURE_SCORE = 0.9  # of somebody small, who was found nowhere but in the closest looks
+SURE_KEYPOINTS = 0.4  # and the mean confidence of theirs
 
 
 @dataclass
@@ -37,7 +41,7 @@ class MediapipePose:
     name = "mediapipe"
     skeleton = "mediapipe33"
 
-    def __init__(self, people: int = 4):
+    def __init__(self, people: int = 12):
         if people < 1:
             raise PosecastError(f"{people} people can't be followed; ask for at least one.")
         self._graphs = PoseGraphs(people)
@@ -58,7 +62,7 @@ class MediapipePose:
             self._search_everywhere(frame.image)
             self._searched_at = frame.time
             self._searches += 1
-        return [person.pose for person in self._people]
+        return self._poses()
 
     def reset(self) -> None:
         """Forget everybody: the next frame belongs to another shot."""
@@ -79,32 +83,57 @@ class MediapipePose:
     def _search_everywhere(self, image: np.ndarray) -> None:
         """In a new shot with every look; later with one or two looks at a time, in turn."""
         height, width = image.shape[:2]
-        side, turn = min(width, height), self._searches
+        side, turn, seen = min(width, height), self._searches, list[Candidate]()
         whole, closer = (0, 0, width, height), looks(width, height, side)
         closest = looks(width, height, side // 2)
         if self._searched_at is not None:
             closer, closest = [closer[turn // 2 % len(closer)]], [closest[turn % len(closest)]]
         one = closer[:1] if turn % 2 else [whole]
         for part in one if self._people else [whole, *closer]:
-            self._search(image, part)
+            seen += self._search(image, part)
         # Parts of a person look like people when seen too closely: only where there is nobody else.
         for part in [] if self._people else closest:
-            self._search(image, part, SURE_SCORE)
+            seen += self._search(image, part, SURE_SCORE, SURE_KEYPOINTS)
+        if self._searched_at is None:
+            self._search_groups(image, seen)
 
-    def _search(self, image: np.ndarray, part: Box, least_score: float = 0.0) -> None:
-        if len(self._people) >= self._limit:
+    def _search_groups(self, image: np.ndarray, seen: list[Candidate]) -> None:
+        """Where more heads were seen than people: closer, and by many looks at each such head."""
+        if not without_poses(seen, self._poses()):
             return
+        height, width = image.shape[:2]
+        for share in CLOSER:
+            for part in looks(width, height, round(share * min(width, height))):
+                seen += self._graphs.detect(image, part)
+        for head in heads(without_poses(seen, self._poses())):
+            found = look_closer(partial(self._graphs.landmarks, image), head, image.shape)
+            if found and len(self._people) < self._limit:
+                self._people = _distinct([*self._people, _Person(*found)])
+
+    def _poses(self) -> list[Pose]:
+        return [person.pose for person in self._people]
+
+    def _search(
+        self, image: np.ndarray, part: Box, score: float = 0.0, confidence: float = 0.0
+    ) -> list[Candidate]:
+        """Adds those in a part of the picture who weren't known; returns all that was seen."""
+        if len(self._people) >= self._limit:
+            return []
         known = [person.rect for person in self._people]
+        seen = self._graphs.detect(image, part)
         rects = [
-            rect
-            for rect in self._graphs.detect(image, part)
-            if not any(_same_region(rect, other) for other in known)
+            one.rect for one in seen if not any(_same_region(one.rect, other) for other in known)
         ]
         found = [person for person in self._look(image, rects) if person is not None]
         # A second look, at the region that the first one suggests, as it will be from now on.
         again = self._look(image, [person.rect for person in _distinct(found)])
-        new = [person for person in again if person and person.pose.score >= least_score]
+        new = [
+            person
+            for person in again
+            if person and person.pose.score >= score and person.pose.confidence.mean() >= confidence
+        ]
         self._people = _distinct(self._people + new)[: self._limit]
+        return seen
 
 
 def looks(width: int, height: int, side: int) -> list[Box]:
@@ -139,9 +168,12 @@ def _same_region(a: Any, b: Any) -> bool:
 
 
 def _distinct(people: list[_Person]) -> list[_Person]:
-    """Without those who are somebody before them, seen twice."""
+    """Without those who are somebody before them, seen twice, or only a part of somebody's head."""
     kept: list[_Person] = []
     for person in people:
-        if not any(same_person(person.pose, other.pose) for other in kept):
+        known = [other.pose for other in kept]
+        if any(within_head(person.pose, other.pose) for other in people):
+            continue
+        if not any(same_person(person.pose, o) or same_head(person.pose, o) for o in known):
             kept.append(person)
     return kept
