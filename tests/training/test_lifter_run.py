@@ -10,11 +10,14 @@ import torch
 
 from regressor import checkpoints, lifters, train
 from regressor.errors import FileFormatError, PosecastError
+from regressor.evaluation.options import LifterEvaluation
+from regressor.evaluation.run import evaluate
 from regressor.lifters.windows import Picture, lift
 from regressor.lifting import load_lifter
+from regressor.progress import Progress
 from regressor.training.lifters.options import LifterTraining
 from tests.data import cmu
-from tests.data.lifting_files import write_3dhp
+from tests.data.lifting_files import write_3dhp, write_h36m
 from tests.training.tiny import losses
 
 pytest.importorskip("lightning")
@@ -124,6 +127,24 @@ def test_a_data_set_is_learned_by_the_paper_s_recipe(options, tmp_path):
     assert set(found) == {"mpjpe", "p_mpjpe"}
     card = checkpoints.load(made.weights)[1]["card"]
     assert card["coordinates"] == "screen" and card["skeleton"] == "mpi_inf_3dhp17"
+
+
+def test_the_detector_s_own_joints_are_in_the_card(options, tmp_path):
+    """So that weights for COCO's keypoints are judged on these, and on no rearranged ones."""
+    write_h36m(tmp_path / "h36m", "detectron_pt_coco")
+    data = {"data": tmp_path / "h36m", "detections": "detectron_pt_coco"}
+    made = options("coco", **data, preset="paper", model="mixste", batch=2, steps=1)
+    train_lifter(made)
+    judged = {
+        **data, "checkpoint": (made.weights,), "rounds": 0, "plot": False,
+        "output": tmp_path / "scores", "device": "cpu",
+    }  # fmt: skip
+    message, _ = evaluate(LifterEvaluation(**judged), Progress("none"))
+    assert "published" in message
+    with pytest.raises(PosecastError, match="it knows keypoints of coco17"):
+        evaluate(LifterEvaluation(**judged, as_h36m=True), Progress("none"))
+    with pytest.raises(PosecastError, match=r"another skeleton \(coco17\)"):
+        load_lifter("mixste", made.weights, "cpu")
 
 
 def test_time_is_kept_and_bfloat16_learns(options):

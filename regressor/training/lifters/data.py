@@ -158,6 +158,7 @@ class Material:
     root: int
     described: str
     held_out: str
+    keypoint_skeleton: str = "h36m17"
 
 
 def material(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> Material:
@@ -184,6 +185,7 @@ def material(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> Mat
     return Material(
         windows, checks, "screen", data.sequences[0].fps, data.skeleton, data.root,
         f"{len(data.sequences)} sequences, {len(windows)} windows", "the test split",
+        data.keypoint_skeleton,
     )  # fmt: skip
 
 

@@ -102,6 +102,7 @@ def card_of(
         "coordinates": seen.coordinates,
         "fps": seen.fps,
         "skeleton": seen.skeleton,
+        "keypoint_skeleton": seen.keypoint_skeleton,
         "data": options.data.name,
         "preset": options.preset,
         "held_out": seen.held_out,
