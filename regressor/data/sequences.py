@@ -14,6 +14,7 @@ import numpy as np
 
 from regressor import skeletons
 from regressor.data.archives import keys_of
+from regressor.data.chunks import subset_of
 from regressor.errors import FileFormatError, PosecastError
 
 if TYPE_CHECKING:
@@ -41,15 +42,21 @@ class LiftingSequence:
     def __len__(self) -> int:
         return len(self.joints)
 
+    def part(self, frames: slice) -> "LiftingSequence":
+        """Some of its frames; a step makes the frame rate that much lower."""
+        return replace(
+            self, keypoints=self.keypoints[frames], joints=self.joints[frames],
+            valid=None if self.valid is None else self.valid[frames],
+            fps=self.fps / (frames.step or 1),
+        )  # fmt: skip
+
     def valid_parts(self) -> list["LiftingSequence"]:
         """Its runs of frames that count: what lies between may be wrong."""
         if self.valid is None or self.valid.all():
             return [self]
         steps = np.diff(np.concatenate([[0], np.asarray(self.valid, np.int8), [0]]))
         return [
-            replace(
-                self, keypoints=self.keypoints[first:end], joints=self.joints[first:end], valid=None
-            )
+            replace(self.part(slice(first, end)), valid=None)
             for first, end in zip(*(np.flatnonzero(steps == sign) for sign in (1, -1)), strict=True)
         ]
 
@@ -83,6 +90,20 @@ class LiftingSet:
     @property
     def keypoint_right(self) -> list[int]:
         return skeletons.side("right", self.keypoint_skeleton)
+
+    def thinned(self, share: float | None = None, every: int | None = None) -> "LiftingSet":
+        """A share of each recording (`chunks.subset_of`), and one of every so many frames."""
+        sequences = [
+            one.part(subset_of(len(one), share or 1, every or 1)) for one in self.sequences
+        ]
+        motions = []
+        for motion in self.motions:
+            kept = subset_of(len(motion.seen), share or 1, every or 1)
+            motions.append(replace(motion, seen=motion.seen[kept], joints=motion.joints[kept]))
+        return replace(
+            self, sequences=[one for one in sequences if len(one)],
+            motions=[one for one in motions if len(one.seen)],
+        )  # fmt: skip
 
 
 # A folder is known by what lies in it; the first that fits counts.

@@ -76,7 +76,8 @@ _RANGES = {  # of options, both ends included
     "check_people": (0, math.inf), "check_every": (1, math.inf), "save_minutes": (0, math.inf),
     "check_windows": (0, math.inf), "shapes": (1, math.inf), "log_every": (1, math.inf),
     "workers": (0, 1024), "threads": (1, 1024), "warm_up": (0, math.inf),
-    "seed": (0, 2**32 - 1),
+    "seed": (0, 2**32 - 1), "weight_decay": (0, 1), "decay": (0, 1), "drop": (0, 1),
+    "clip": (0, math.inf), "subset": (0, 1), "downsample": (1, math.inf),
 }  # fmt: skip
 
 

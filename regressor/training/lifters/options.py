@@ -6,10 +6,22 @@ from pathlib import Path
 
 from regressor.data import mocap
 from regressor.errors import PosecastError
-from regressor.training.lifters.recipes import LifterRecipe, Optimiser, Preset, recipe_of
+from regressor.training.lifters.losses import Loss
+from regressor.training.lifters.recipes import (
+    LifterRecipe,
+    Optimiser,
+    Preset,
+    Schedule,
+    Windows,
+    recipe_of,
+)
 from regressor.training.options import RunOptions
 
-_POSITIVE = ("batch", "learning_rate", "epochs", "fps", "frames", "dim", "depth", "heads")
+_POSITIVE = (
+    "batch", "learning_rate", "epochs", "fps", "frames", "dim", "depth", "heads", "decay", "drop",
+    "subset",
+)  # fmt: skip
+_OF_DATA_SETS = ("flip", "windows", "downsample")
 WEIGHTS = ".safetensors"
 DEFAULT_MINUTES = 60.0
 
@@ -68,9 +80,45 @@ class LifterTraining(LifterOptions):
     """paper: the authors' network and training; cpu: a small one for a processor, 60 minutes."""
     detections: str = "gt"
     """The 2D keypoints of a data set: gt, cpn_ft_h36m_dbb, …"""
+    subset: float | None = None
+    """Share of the training data to learn from, above 0 to 1: a part of each recording whose place
+    follows from its length, as in VideoPose3D."""
+    downsample: int | None = None
+    """Take one of so many frames of a data set, to learn from and to check on."""
     optimiser: Optimiser | None = None
+    """adam is with amsgrad; ranger is RAdam with Lookahead, GLA-GCN's."""
+    weight_decay: float | None = None
+    """From 0 to 1, of adam and adamw."""
+    schedule: Schedule | None = None
+    """Of the learning rate. epochs: times --decay after each epoch; cosine: a short rise, then down
+    over the steps or the minutes; cosine-epochs: a cosine down to 1e-5 over all epochs."""
+    decay: float | None = None
+    """What the learning rate is multiplied by after each epoch, above 0 to 1."""
+    drop: float | None = None
+    """What it is multiplied by instead after every fifth epoch, above 0 to 1."""
     epochs: int | None = None
+    """How often all windows are seen."""
+    windows: Windows | None = None
+    """Of a data set. chunks: they follow each other; frames: one around each frame; clips: they
+    overlap by two thirds, none beyond the ends."""
+    flip: bool | None = None
+    """Learn from the mirrored windows of a data set too (GLA-GCN's -da); half of the windows of
+    motion capture are mirrored in any case."""
+    label_noise: bool | None = None
+    """Turn targets by -5, 0 or 5 degrees about the viewing axis and scale their x and y by 0.95, 1
+    or 1.05, as GLA-GCN's code does."""
+    norm_decay: bool | None = None
+    """Let the momentum of batch normalisation go down from 0.1 to 0.001 over the epochs."""
+    loss: dict[str, float] = field(default_factory=dict)
+    """Weights of the loss's terms beside the mean distance: velocity (of steps from frame to
+    frame), still (of the prediction's own steps), scaled (of the distance after each frame's best
+    scale); weighted 1 or 0: limbs' ends count more; squared 1 or 0: half of the square goes down.
+    E.g. --loss velocity 20 scaled 0.5."""
     average: float | None = None
+    """How much of the running average of the weights is kept at each step, 0 to 1; 0 averages
+    nothing."""
+    clip: float | None = None
+    """Longest gradient, in norm; 0 clips none."""
     compiled: bool = False
     """The network through torch.compile: a first minute is lost, then steps take less time
     (of MixSTE in bf16 a third less). Needs a C++ compiler."""
@@ -96,8 +144,44 @@ class LifterTraining(LifterOptions):
                 raise PosecastError(f"--{name.replace('_', '-')} {value} has to be above 0.")
         recipe = recipe_of(self.model, self.preset)
         shared = {entry.name for entry in fields(LifterRecipe)} & {e.name for e in fields(self)}
+        shared.remove("loss")
         given = {name: getattr(self, name) for name in shared if getattr(self, name) is not None}
         sizes = {name: getattr(self, name) for name in ("frames", "dim", "depth", "heads")}
         further = {n: int(v) if float(v).is_integer() else v for n, v in self.options.items()}
         network = {**recipe.network, **{n: v for n, v in sizes.items() if v is not None}, **further}
-        return replace(recipe, network=network, **given)
+        given["loss"] = self._loss(recipe.loss)
+        recipe = replace(recipe, network=network, **given)
+        self._check_pace(recipe)
+        return recipe
+
+    def _loss(self, preset: Loss) -> Loss:
+        """The preset's with the weights that are given."""
+        if self.loss and self.model == "uao":
+            raise PosecastError("--loss isn't for uao, which learns by its own likelihood.")
+        kinds = {entry.name: type(entry.default) for entry in fields(Loss)}
+        for name, weight in self.loss.items():
+            if name not in kinds:
+                raise PosecastError(f"--loss has no {name}: its terms are {', '.join(kinds)}.")
+            if not 0 <= weight < math.inf or (kinds[name] is bool and weight not in (0, 1)):
+                wanted = "1 or 0" if kinds[name] is bool else "a number not below 0"
+                raise PosecastError(f"--loss {name} {weight:g} has to be {wanted}.")
+        return replace(preset, **{name: kinds[name](w) for name, w in self.loss.items()})
+
+    def _check_pace(self, recipe: LifterRecipe) -> None:
+        """Raises PosecastError for what would be given in vain."""
+        for name in ("decay", "drop"):
+            if getattr(self, name) is not None and recipe.schedule != "epochs":
+                raise PosecastError(
+                    f"--{name} is for --schedule epochs, and this one is {recipe.schedule}."
+                )
+        if self.weight_decay and recipe.optimiser == "ranger":
+            raise PosecastError("--weight-decay isn't for ranger: choose another --optimiser.")
+
+    def check_kind(self, kind: str) -> None:
+        """Raises PosecastError for options that this kind of data, as `recognise` has it, lacks."""
+        for name in _OF_DATA_SETS:
+            if kind == "mocap_files" and getattr(self, name) is not None:
+                raise PosecastError(
+                    f"--{name} is for data sets, and {self.data} is motion capture"
+                    + ("; give --fps." if name == "downsample" else ".")
+                )

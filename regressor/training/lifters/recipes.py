@@ -54,6 +54,10 @@ class LifterRecipe:
     """Longest gradient, in norm; 0 clips none. One that is no number is left out in any case."""
     fps: float = 50.0
     """Of motion capture, which is brought to it."""
+    subset: float | None = None
+    """Share of what there is to learn from; None is all."""
+    downsample: int | None = None
+    """Every so many frames of a data set one; None is each."""
 
 
 _MIXSTE = LifterRecipe(
