@@ -26,6 +26,10 @@ if TYPE_CHECKING:  # torch and mediapipe are imported when the work begins, not 
     from regressor.video import Video
 
 EARLIER = "from an earlier run"
+LIMITS = {  # of options that are numbers, both ends included
+    "start": (0, math.inf), "end": (0, math.inf), "fps": (0.001, math.inf), "fov": (0, math.inf),
+    "smooth": (0, 60), "cache_mb": (0, math.inf),
+}  # fmt: skip
 Method = tyro.extras.literal_type_from_choices(methods.names())
 Refinement = tyro.extras.literal_type_from_choices(REFINEMENTS)
 
@@ -84,13 +88,16 @@ class Options(command.Reporting):
 
 def check(options: Options) -> None:
     """Raises PosecastError for what no video could be asked for, before anything slow begins."""
-    for name in ("start", "end", "fps", "fov", "smooth", "cache_mb"):
+    for name, (least, most) in LIMITS.items():
         value = getattr(options, name)
-        if value is None or (math.isfinite(value) and value >= 0 and (value or name != "fps")):
+        if value is None or (math.isfinite(value) and least <= value <= most):
             continue
-        least = "above 0" if name == "fps" else "from 0 up"
+        span = f"from {least:g} up" if most == math.inf else f"from {least:g} to {most:g}"
         name = name.replace("_", "-")
-        raise PosecastError(f"--{name} {value:g} can't be used: give a number {least}.")
+        raise PosecastError(f"--{name} {value:g} can't be used: give a number {span}.")
+    if options.person_at and not all(map(math.isfinite, options.person_at)):
+        told = " ".join(f"{value:g}" for value in options.person_at)
+        raise PosecastError(f"--person-at {told} can't be used: give three numbers.")
     if options.refine and options.method in images.spellings():
         raise PosecastError(
             f"--refine {options.refine} is for lifters of keypoints, and {options.method} looks at "

@@ -1,5 +1,6 @@
 """Bad input, full disks and interruptions: one sentence, an exit status, nothing half-written."""
 
+import math
 import os
 import pickle
 import resource
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from regressor import checkpoints, lifters
+from regressor import checkpoints, estimate, lifters
 from regressor.errors import PosecastError
 from regressor.lifting import load_lifter
 from tests import estimator, hostile, videos
@@ -78,6 +79,18 @@ def test_what_is_no_film(tmp_path, make, sentence):
 )
 def test_words_that_no_film_can_follow(tmp_path, words, sentence):
     check_refusal(estimator.run(tmp_path / "at", estimator.DEMO, *words), sentence)
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ({"smooth": 1e9}, "--smooth 1e\\+09 can't be used: give a number from 0 to 60"),
+        ({"person_at": (math.nan, 500, 800)}, "--person-at nan 500 800 can't be used: give three"),
+    ],
+)
+def test_numbers_are_looked_at_before_the_film(tmp_path, option, sentence):
+    with pytest.raises(PosecastError, match=sentence):
+        estimate.check(estimate.Options(tmp_path / "film.mp4", **option))
 
 
 def test_a_folder_is_no_output(tmp_path):
