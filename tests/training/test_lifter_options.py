@@ -12,9 +12,12 @@ from regressor.data.chunks import subset_of
 from regressor.data.lifting import Motion17
 from regressor.data.sequences import LiftingSet
 from regressor.errors import PosecastError
+from regressor.training.lifters.data import Shape, material
 from regressor.training.lifters.losses import Loss
 from regressor.training.lifters.options import LifterTraining
 from regressor.training.lifters.recipes import PAPER, LifterRecipe
+from tests.data import cmu
+from tests.data.lifting_files import write_3dhp
 from tests.training.test_lifter_data import sequence
 
 
@@ -102,3 +105,16 @@ def test_a_set_is_thinned_as_published():
     motion = Motion17(torch.randn(20, 17, 3), torch.randn(20, 17, 3))
     (part,) = LiftingSet("mocap", [], motions=[motion]).thinned(0.5).motions
     assert part.joints.equal(motion.joints[subset_of(20, 0.5)]) and len(part.seen) == 10
+
+
+def test_a_training_sees_the_thinned_set(tmp_path):
+    write_3dhp(tmp_path)
+    made = options(frames=9, subset=0.5, downsample=2, data=tmp_path, check_windows=64, flip=False)
+    seen = material(made, made.recipe(), Shape(9, 2))
+    assert seen.fps == 12.5 and len(seen.windows) == 3 * 1  # of each recording's five frames
+    # TS1 and TS5 are valid at 0, 2 and 3: every other frame is 0, 2 and 4.
+    assert sum(len(batch["inputs"]) for batch in seen.checks) == 2 * 2
+    (tmp_path / "mocap").mkdir()
+    cmu.write(tmp_path / "mocap" / "cmu_motion.npz", subjects=(1, 2, 3))
+    with pytest.raises(PosecastError, match="is for data sets"):
+        material(replace(made, data=tmp_path / "mocap"), made.recipe(), Shape(9, 2))

@@ -163,9 +163,12 @@ class Material:
 
 def material(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> Material:
     """What `options.data` holds. Raises PosecastError or FileFormatError where that is nothing."""
-    if recognise(options.data) == "mocap_files":
+    kind = recognise(options.data)
+    options.check_kind(kind)
+    if kind == "mocap_files":
         return _of_motions(options, recipe, shape)
     data = read_set(options.data, "train", options.detections)
+    data = data.thinned(recipe.subset, recipe.downsample)
     if len(skeletons.JOINTS[data.keypoint_skeleton]) != len(skeletons.JOINTS[data.skeleton]):
         raise PosecastError(
             f"A lifter reads as many keypoints as it gives joints: {data.keypoint_skeleton} and "
@@ -175,6 +178,7 @@ def material(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> Mat
     checks = []
     if options.check_windows:
         test = read_set(options.data, "test", options.detections)
+        test = test.thinned(every=recipe.downsample)
         some = SetWindows(test, shape, recipe.windows)
         count = min(options.check_windows, len(some))
         places = np.linspace(0, len(some) - 1, count).astype(int)
@@ -196,10 +200,11 @@ def _of_motions(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> 
     processes share a batch, they draw what one would if theirs is a multiple of 64.
     """
     held = tuple(options.held_out)
-    motions = read_set(
+    found = read_set(
         options.data, "train", fps=recipe.fps, shapes=options.shapes, seed=options.seed,
         held_out=held,
-    ).motions  # fmt: skip
+    )  # fmt: skip
+    motions = found.thinned(recipe.subset).motions
     block, length = math.gcd(recipe.batch, BLOCK), sum(len(motion.seen) for motion in motions)
     sampler = Sampler(motions, shape.frames, block, options.seed, channels=shape.channels)
     windows = DrawnWindows(sampler, block, length, options.seed)
