@@ -141,6 +141,9 @@ class LifterEvaluation(command.Reporting):
     """Of lifted: auto takes bfloat16 where it helps, as `estimate` does."""
     fps: float = 12.5
     """Frames a second of motions, a divisor of 50."""
+    held_out: tuple[str, ...] | None = None
+    """The subjects whose motions are judged on: those that `train lifter --held-out` left out (2 7
+    17 55 127, of the CMU motion set, if not given)."""
     cameras: int = 2
     """How many cameras see each motion."""
     seed: int = 1

@@ -25,6 +25,7 @@ from regressor.lifters.windows import LifterInput
 from regressor.progress import Progress
 from tests.data import cmu
 from tests.data.lifting_files import write_humaneva
+from tests.data.mocap_writers import write_bvh
 from tests.golden.fill import uniform
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -241,13 +242,55 @@ def test_subjects_held_out_are_judged(motions):
     assert [len(one) for one in found.conditions["clean"]] == [30, 30, 20, 20]
 
 
-def save(folder, name, method="ktpformer", **card):
+def test_motions_are_seen_at_the_rate_asked_for_on_one_body(motions, tmp_path):
+    """Frames of a motion are so many a second of it, whatever file it is in."""
+    write_bvh(tmp_path / "ann" / "walk.bvh", frames=51, fps=25)  # two seconds
+    write_bvh(tmp_path / "bob" / "turn.bvh", frames=26, fps=25)
+    for path, held, wanted in (
+        (motions, None, {12.5: [30, 20], 25: [60, 40]}),
+        (tmp_path, ("bob", "ann"), {12.5: [26, 13], 25: [51, 26]}),
+    ):
+        for fps, lengths in wanted.items():
+            found = read_test_set(path, "gt", (0.0,), View(fps, cameras=1), held_out=held)
+            assert [len(one) for one in found.conditions["clean"]] == lengths
+            assert {one.fps for one in found.conditions["clean"]} == {fps}
+    # Their own joints are seen, not landmarks of a body.
+    assert found.detector is None and "joints themselves" in found.notes["keypoints"]
+    assert (
+        found.groups == ["subject ann", "subject bob"] == [f"subject {s}" for s in found.subjects]
+    )
+
+
+def test_subjects_whom_a_training_knew_are_told(tmp_path, motions):
+    mine = save(tmp_path, "mine", "videopose3d", held_out="subjects 1, 3")
+    options = {
+        "data": motions, "checkpoint": (mine,), "cameras": 1, "rounds": 0, "plot": False,
+        "output": tmp_path / "out", "device": "cpu", "noise": (0.0,),
+    }  # fmt: skip
+    message, paths = evaluate(LifterEvaluation(**options), Progress("none"))
+    told = "mine may have learned from subject 2, 7: its card names only 1, 3 as held out"
+    assert told in message and told in paths[0].read_text()
+    message, paths = evaluate(LifterEvaluation(**options, held_out=("1",)), Progress("none"))
+    assert "may have learned" not in message and "subject 1" in message
+    refused("--held-out is for motions", **{
+        **options, "data": write_sequences(tmp_path / "3dhp"), "held_out": ("1",), "noise": None
+    })  # fmt: skip
+
+
+def write_sequences(folder):
+    folder.mkdir()
+    write_3dhp(folder)
+    return folder
+
+
+def save(folder, name, method="ktpformer", **more):
     options = dict(SMALL)
     if method == "videopose3d":
         options = {"frames": 9, "dim": 16}
     torch.manual_seed(len(name))
     network = lifters.create(method, **options)
-    card = {"coordinates": "centred", "fps": 12.5, "held_out": "2, 7, 17, 55, 127", **card}
+    card = {"coordinates": "centred", "fps": 12.5, "held_out": "subjects 2, 7, 17, 55, 127"}
+    card |= more
     checkpoints.save(
         network, folder / f"{name}.safetensors", name=method, options=options, card=card
     )
@@ -498,6 +541,6 @@ def test_what_cannot_be_judged_is_one_sentence(tmp_path, motions):
     nobody = tmp_path / "nobody"
     nobody.mkdir()
     cmu.write(nobody / "cmu_motion.npz", (60,), (1,))
-    refused("no motion of the subjects held out", **{**good, "data": nobody})
+    refused("subjects held out: name others. Its own are 1", **{**good, "data": nobody})
     assert not (tmp_path / "out").exists()
     assert 1 not in mocap.HELD_OUT

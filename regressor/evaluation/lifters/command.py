@@ -1,6 +1,5 @@
 """`evaluate lifter`: several networks on one set, from options to files."""
 
-import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -35,7 +34,9 @@ def evaluate_lifters(options: LifterEvaluation, progress: Progress) -> tuple[str
     _check(options)
     candidates = load_candidates(options.checkpoint, options.method, options.device)
     view = View(options.fps, options.cameras, options.seed)
-    found = read_test_set(options.data, options.detections, options.noise, view, options.as_h36m)
+    found = read_test_set(
+        options.data, options.detections, options.noise, view, options.as_h36m, options.held_out
+    )
     for candidate in candidates:
         check(candidate, found)
     protocol = options.protocol or default_protocol(found)
@@ -109,12 +110,29 @@ def _remarks(one: Candidate, found: TestSet) -> list[str]:
             f"{one.label} answers in the scale of its crop, not in metres: only its P-MPJPE can be "
             "compared."
         ]
-    held = f"{one.card.get('held_out', '')}{one.card.get('held_out_subjects', '')}"
-    if found.grouped_by == "subject" and not all(
-        str(subject) in re.findall(r"\d+", held) for subject in mocap.HELD_OUT
-    ):
-        return [f"{one.label} may have seen these subjects in training: its card doesn't deny it."]
+    kept = _held_out(one.card)
+    if one.card.get("held_out") == "the test split":  # it learned from a data set, not from motions
+        return []
+    if seen := [subject for subject in found.subjects if subject not in kept]:
+        said = f"only {_some(kept)} as held out" if kept else "nobody as held out"
+        return [
+            f"{one.label} may have learned from subject {_some(seen)}: its card names {said}, and "
+            "--held-out says whom to judge on."
+        ]
     return []
+
+
+def _held_out(card: dict[str, Any]) -> list[str]:
+    """The subjects whom the training left out, as far as its card names them."""
+    if "held_out_subjects" in card:
+        return [str(subject) for subject in card["held_out_subjects"]]
+    word, _, names = str(card.get("held_out", "")).partition(" ")
+    return names.split(", ") if word == "subjects" else []
+
+
+def _some(names: list[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _judge(

@@ -7,27 +7,23 @@ fixed seeds: every network sees the same.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from regressor.cameras import assumed_fov, intrinsics_from_fov
-from regressor.data import mocap
 from regressor.data.keypoint_noise import DetectorNoise
-from regressor.data.lifting import Motion17, Sampler, Views, build_motions
-from regressor.data.sequences import LiftingSequence, LiftingSet, read_set
+from regressor.data.lifting import Motion17, Sampler, Views
+from regressor.data.mocap_files import HELD_OUT
+from regressor.data.sequences import LiftingSequence, LiftingSet, read_set, recognise
 from regressor.errors import PosecastError
 from regressor.skeletons import to_h36m17
-from regressor.smpl.body import load_body
 
-CMU = "cmu_motion.npz"
 WIDTH, HEIGHT = 1920, 1080
-BODY_SEED = 1000  # the same bodies as those that `train lifter` checks on
+BODY_SEED = 1000  # others than those of `train lifter`, whichever its seed
 WRONG_FOCAL = 0.12  # standard deviation of the guess's logarithm, as in training
 # A detector's errors last as they do in the windows of the training: 27 frames at 12.5 a second.
 SPAN_S, FADE_S = 27 / 12.5, 0.5
@@ -48,6 +44,7 @@ class TestSet:
     published_metres: float = 1.0  # what authors' networks of this set count in
     as_h36m: bool = False  # networks see the keypoints on Human3.6M's joints
     detector: str | None = None  # whose points those of motions are combined from
+    subjects: tuple[str, ...] = ()  # of motions
 
     @property
     def shown_skeleton(self) -> str:
@@ -65,22 +62,29 @@ class View:
 
 
 def read_test_set(
-    path: Path, detections: str, noise: Sequence[float] | None, view: View, as_h36m: bool = False
+    path: Path,
+    detections: str,
+    noise: Sequence[float] | None,
+    view: View,
+    as_h36m: bool = False,
+    held_out: Sequence[str] | None = None,
 ) -> TestSet:
     """The held-out part of the data at `path`. Raises PosecastError for what can't be judged.
 
     as_h36m: networks are to see the keypoints on Human3.6M's joints, whatever they are on.
+    held_out: the subjects whose motions are taken, MocapOptions' if not given; for motions alone.
     """
-    cmu = path / CMU if path.is_dir() else path
-    if _is_motion_set(cmu):
-        return _motion_set(cmu, (0.0, 1.0) if noise is None else noise, view)
-    found = read_set(path, "test", detections)
-    if found.motions:
-        names = [f"motion {number + 1}" for number in range(len(found.motions))]
-        subjects = ["all motions"] * len(names)
-        return _seen(
-            found.name, found.motions, names, subjects, (0.0, 1.0) if noise is None else noise, view
+    if recognise(path) == "mocap_files":
+        held_out = tuple(held_out or HELD_OUT)
+        motions = read_set(
+            path, "test", detections, fps=view.fps, shapes=1, seed=BODY_SEED, held_out=held_out
+        ).motions
+        return _seen(motions, (0.0, 1.0) if noise is None else noise, view)
+    if held_out is not None:
+        raise PosecastError(
+            "--held-out is for motions, and this set has a split of its own: leave it out."
         )
+    found = read_set(path, "test", detections)
     if noise is not None and list(noise) != [0]:
         raise PosecastError(
             "--noise is for motions, which random cameras see: choose this set's --detections."
@@ -124,55 +128,32 @@ def _with_cameras(found: LiftingSet, detections: str, as_h36m: bool) -> TestSet:
     )  # fmt: skip
 
 
-def _is_motion_set(file: Path) -> bool:
-    """Whether this is the CMU motion set, which knows its subjects."""
-    with suppress(OSError, EOFError, ValueError, BadZipFile):
-        if file.is_file() and file.suffix == ".npz":
-            with np.load(file, allow_pickle=False) as stored:
-                return "rotvec_d" in stored.files
-    return False
-
-
-def _motion_set(file: Path, noise: Sequence[float], view: View) -> TestSet:
-    clips = [clip for clip in mocap.load_clips(file) if clip.subject in mocap.HELD_OUT]
-    if not clips:
-        raise PosecastError(f"{file} has no motion of the subjects held out, {mocap.HELD_OUT}.")
-    motions = build_motions(clips, load_body(), 1, view.fps, BODY_SEED)
-    found = _seen(
-        "CMU motion set, subjects held out", motions, [clip.name for clip in clips],
-        [f"subject {clip.subject}" for clip in clips], noise, view,
-    )  # fmt: skip
-    found.grouped_by = "subject"
-    return found
-
-
-def _seen(
-    name: str,
-    motions: Sequence[Motion17],
-    names: Sequence[str],
-    groups: Sequence[str],
-    noise: Sequence[float],
-    view: View,
-) -> TestSet:
+def _seen(motions: Sequence[Motion17], noise: Sequence[float], view: View) -> TestSet:
     conditions: dict[str, list[LiftingSequence]] = {label(level): [] for level in noise}
-    for number, (motion, own) in enumerate(zip(motions, names, strict=True)):
+    for number, motion in enumerate(motions):
         for camera in range(view.cameras):
             # Each clip and camera draws by itself, so that all of them stay as they are when
             # another number of cameras is asked for.
             seed = 10_000 * view.seed + 100 * number + camera
             for level, one in zip(noise, see(motion, noise, view.fps, seed), strict=True):
-                one.name = f"{own}, camera {camera + 1}"
+                one.name = f"{motion.name}, camera {camera + 1}"
                 conditions[label(level)].append(one)
-    repeated = [group for group in groups for _ in range(view.cameras)]
+    groups = [f"subject {motion.subject}" for motion in motions for _ in range(view.cameras)]
+    on_body = any(motion.seen is not motion.joints for motion in motions)
+    points = "landmarks of the default body, combined to 17 points as at run time"
     notes = {
-        "keypoints": "landmarks of the default body, combined to 17 points as at run time; 'clean' "
-        "has them exactly, 'noisy' with a detector's errors (data.keypoint_noise), of whose sizes "
-        "any other number is a multiple",
+        "keypoints": f"{points if on_body else 'the joints themselves'}; 'clean' has them exactly, "
+        "'noisy' with a detector's errors (data.keypoint_noise), of whose sizes any other number "
+        "is a multiple",
         "cameras": f"{view.cameras} a motion, standing still, seed {view.seed}; the focal length "
         f"is a guess, off by {WRONG_FOCAL:.0%} (standard deviation), in all conditions",
         "fps": f"{view.fps:g}",
     }
-    return TestSet(name, "h36m17", 0, "motion", repeated, conditions, notes, detector="mediapipe33")
+    return TestSet(
+        "Motions of subjects held out", "h36m17", 0, "subject", groups, conditions, notes,
+        detector="mediapipe33" if on_body else None,
+        subjects=tuple(dict.fromkeys(motion.subject for motion in motions)),
+    )  # fmt: skip
 
 
 def label(level: float) -> str:
