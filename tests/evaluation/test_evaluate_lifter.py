@@ -379,6 +379,16 @@ def test_a_lifter_of_human36m_s_joints_meets_mpi_inf_3dhp(tmp_path):
     assert [counted[name]["frames"] for name in ("TS1", "TS5")] == [14, 8]
 
 
+def test_networks_of_human36m_s_joints_count_in_metres_everywhere(tmp_path):
+    """Authors' weights that meet MPI-INF-3DHP on rearranged joints weren't trained in its unit."""
+    write_3dhp(tmp_path)
+    found = read_test_set(tmp_path, "gt", None, View(), as_h36m=True)
+    one = found.conditions["gt"][0]
+    published = predict(echo(metres=None), one, found, "published", flip=False)
+    screen = one.keypoints / (one.width / 2) - 1
+    np.testing.assert_allclose(published.joints[:9, 3, :2], screen[:9, 3], atol=1e-5)
+
+
 def test_costs_are_those_of_the_products():
     class Linear(nn.Module):
         frames, joints, channels, answers = 9, 17, 2, "window"
