@@ -42,7 +42,7 @@ class Options(command.Reporting):
     """The video of a person (or several), a picture, or a folder of pictures."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("motion.npz")
     """The Motion file to write; with several people, -1, -2, … is added to its name, and from a
-    folder the picture's name."""
+    folder the picture's name, with its suffix where others would be called alike."""
     method: Method = "ktpformer"  # pyright: ignore[reportInvalidTypeForm]
     """The network that lifts keypoints to 3D, or looks at the pictures (dsr, perspose)."""
     weights: Path | None = None
@@ -240,18 +240,16 @@ def estimate_folder(options: Options, progress: Progress, stages: Stages) -> tup
 
     Raises the error of the first picture where none gave a Motion.
     """
-    from regressor.stills import pictures_in
+    from regressor.stills import names_of, pictures_in
 
     check(options)
     pictures = pictures_in(options.video)
-    stems = [picture.stem for picture in pictures]
     with stages.time("start"):
         tools = Tools(options)
     written: list[Path] = []
     cameras: list[str] = []
     errors: list[PosecastError] = []
-    for picture in pictures:
-        name = picture.stem if stems.count(picture.stem) == 1 else picture.name.replace(".", "-")
+    for picture, name in zip(pictures, names_of(pictures), strict=True):
         output = options.output.with_stem(f"{options.output.stem}-{name}")
         try:
             command.keep_apart([options.body, options.weights], [output])

@@ -7,6 +7,7 @@ field of view is read from EXIF where it is told.
 import importlib
 import importlib.util
 import math
+import re
 import warnings
 from collections.abc import Generator
 from pathlib import Path
@@ -49,6 +50,27 @@ def pictures_in(folder: Path) -> list[Path]:
             "picture or a folder of pictures."
         )
     return found
+
+
+def names_of(pictures: list[Path]) -> list[str]:
+    """What to call what is made of each picture: its stem, with the suffix where others have it.
+
+    No two are the same, nor one that of another with a person's number (photo-1 of photo).
+    """
+    stems = [picture.stem for picture in pictures]
+    whole = [f"{picture.stem}-{picture.suffix[1:]}" for picture in pictures]
+    names = stems.copy()
+    while clashing := [
+        i for i, name in enumerate(names) if name == stems[i] and taken(name, names)
+    ]:
+        for i in clashing:
+            names[i] = whole[i]
+    return names
+
+
+def taken(name: str, names: list[str]) -> bool:
+    """Whether a name is there twice, or another one is it but for a number behind."""
+    return names.count(name) > 1 or re.sub(r"-\d+$", "", name) in set(names) - {name}
 
 
 def is_still(path: Path) -> bool:

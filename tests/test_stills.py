@@ -2,6 +2,7 @@
 
 import math
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 from regressor import stills
 from regressor.cameras import camera_of
 from regressor.errors import VideoError
-from regressor.stills import Still, is_still, open_source, pictures_in
+from regressor.stills import Still, is_still, names_of, open_source, pictures_in
 
 BASE = ExifTags.Base
 PHONE = {BASE.FocalLengthIn35mmFilm: 26}
@@ -191,6 +192,19 @@ def test_heic_is_read_where_pillow_heif_is(tmp_path):
     camera = camera_of(None, still.info)
     assert camera.source == "metadata"
     assert camera.intrinsics[0, 0] == pytest.approx(26 / FILM_DIAGONAL * 200)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "names"),
+    [
+        ("b.jpg a.b.png", "b a.b"),
+        ("a.jpg a.png a-jpg.png", "a-jpg a-png a-jpg-png"),
+        ("photo-1.jpg photo.jpg", "photo-1-jpg photo"),  # photo-1 is the first person of photo
+        ("a.jpg a.png a-jpg-3.png", "a-jpg a-png a-jpg-3-png"),
+    ],
+)
+def test_what_is_made_of_each_picture_has_a_name_of_its_own(pictures, names):
+    assert names_of([Path(picture) for picture in pictures.split()]) == names.split()
 
 
 def test_folders_are_read_in_the_order_of_names(tmp_path):
