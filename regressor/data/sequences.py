@@ -1,8 +1,8 @@
 """What every data set for lifters becomes, and one call that reads any of them.
 
-Human3.6M, MPI-INF-3DHP and HumanEva in the archives that lifters are trained from, and 3DPW, come
-with cameras: sequences of 2D keypoints and 3D joints in the camera's axes. Motion capture comes
-without: motions, which `data.lifting.Sampler` shows to random cameras.
+Human3.6M (also in MotionBERT's file), MPI-INF-3DHP and HumanEva in the archives that lifters are
+trained from, and 3DPW, come with cameras: sequences of 2D keypoints and 3D joints in the camera's
+axes. Motion capture comes without: motions, which `data.lifting.Sampler` shows to random cameras.
 """
 
 import importlib
@@ -38,6 +38,8 @@ class LiftingSequence:
     intrinsics: np.ndarray | None = None  # (3, 3) px, where known
     valid: np.ndarray | None = None  # (T,) the frames that count; None: all
     camera: np.ndarray | None = None  # (9,) Human3.6M's vector (`lifting_cameras`), where known
+    # (T,) metres of half the picture's width at the root's depth, where networks answer in that
+    scale: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -47,6 +49,7 @@ class LiftingSequence:
         return replace(
             self, keypoints=self.keypoints[frames], joints=self.joints[frames],
             valid=None if self.valid is None else self.valid[frames],
+            scale=None if self.scale is None else self.scale[frames],
             fps=self.fps / (frames.step or 1),
         )  # fmt: skip
 
@@ -111,6 +114,7 @@ _FOLDERS = {
     "threedpw_lifting": ("sequenceFiles",),
     "h36m": ("data_3d_h36m.npz",),
     "humaneva": ("data_3d_humaneva15.npz",),
+    "h36m_motionbert": ("h36m_sh_conf_cam_source_final.pkl",),
     "mpi_inf_3dhp": ("data_train_3dhp.npz", "data_test_3dhp.npz"),
     "mocap_files": ("cmu_motion.npz", "**/*.bvh", "**/*.amc", "**/*.npz"),
 }
@@ -144,6 +148,8 @@ def recognise(path: Path) -> str:
                 return module
     elif path.suffix.lower() in (".bvh", ".amc", ".asf"):
         return "mocap_files"
+    elif path.is_file() and path.suffix == ".pkl":
+        return "h36m_motionbert"
     elif path.is_file():
         keys = keys_of(path)
         if "positions_3d" in keys:

@@ -1,5 +1,6 @@
 """Tiny data sets in the layouts in which lifters' are published."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,37 @@ def write_h36m(
     if detections != "gt":
         save(folder / f"data_2d_h36m_{detections}.npz", positions_2d=seen, metadata=metadata)
     return world, seen
+
+
+def write_motionbert(file: Path, frames: int = 6) -> dict:
+    """Human3.6M as MotionBERT has it: two recordings of S9, of which one is broken; one of S11."""
+    sources = {
+        "s_09_act_02_subact_01_ca_01": ("54138969", "Directions"),
+        "s_09_act_05_subact_02_ca_03": ("58860488", "Greeting"),
+        "s_11_act_16_subact_02_ca_02": ("55011271", "WalkTogether"),
+    }
+    count = frames * len(sources)
+    factors = RNG.uniform(3, 5, count)
+    labels = RNG.uniform(0, 1000, (count, 17, 3))
+
+    def each(texts) -> list[str]:
+        return [text for text in texts for _ in range(frames)]
+
+    part = {
+        "joint_2d": RNG.uniform(0, 1000, (count, 17, 2)),
+        "confidence": RNG.uniform(0, 1, (count, 17)),
+        "joint3d_image": labels,
+        "camera_name": np.array(each(camera for camera, _ in sources.values())),
+        "source": each(sources),
+    }
+    test = {
+        "joints_2.5d_image": labels * factors[:, None, None],
+        "2.5d_factor": factors,
+        "action": each(action for _, action in sources.values()),
+    }
+    content = {"train": part, "test": part | test}
+    file.write_bytes(pickle.dumps(content))
+    return content
 
 
 def write_3dhp(folder: Path, frames: int = 5) -> tuple[dict, dict]:
