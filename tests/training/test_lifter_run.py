@@ -147,6 +147,26 @@ def test_the_detector_s_own_joints_are_in_the_card(options, tmp_path):
         load_lifter("mixste", made.weights, "cpu")
 
 
+@pytest.mark.parametrize(("columns", "known"), [(0, True), (3, True), (2, False)])
+def test_confidences_are_read_as_they_were_learned_from(options, tmp_path, columns, known):
+    """Of motion capture (0) they are drawn; data sets may have them in a third column."""
+    more = {}
+    if columns:
+        write_h36m(tmp_path / "h36m")
+        file = tmp_path / "h36m" / "data_2d_h36m_cpn_ft_h36m_dbb.npz"
+        stored = dict(np.load(file, allow_pickle=True))
+        for actions in stored["positions_2d"].item().values():
+            for name, views in actions.items():
+                actions[name] = [np.pad(v, ((0, 0), (0, 0), (0, columns - 2))) for v in views]
+        np.savez(file, **stored)
+        more = {"data": tmp_path / "h36m", "detections": "cpn_ft_h36m_dbb"}
+    made = options("sure", model="motionbert", **more, steps=1)
+    train_lifter(made)
+    assert load_lifter("motionbert", made.weights, "cpu")[1].confidence == known
+    train_lifter(plain := options("plain", **more, steps=1))
+    assert not load_lifter("mixste", plain.weights, "cpu")[1].confidence
+
+
 def test_time_is_kept_and_bfloat16_learns(options):
     made = options("short", steps=100000, minutes=0.0001, precision="bf16-mixed")
     train_lifter(made)

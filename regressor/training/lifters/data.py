@@ -110,6 +110,11 @@ class SetWindows(Dataset):
         return np.random.default_rng(seed_of(self.seed, epoch)).permutation(len(self))
 
 
+def confident(data: LiftingSet) -> bool:
+    """Whether its keypoints come with confidences."""
+    return all(sequence.keypoints.shape[-1] == 3 for sequence in data.sequences)
+
+
 def prepare(sequence: LiftingSequence, root: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
     """Keypoints (T, K, C) as on the screen, x from -1 to 1, and joints (T, J, 3) about the root.
 
@@ -159,6 +164,7 @@ class Material:
     described: str
     held_out: str
     keypoint_skeleton: str = "h36m17"
+    confidence: bool = False  # whether the third channel of inputs is a detector's, not ones
 
 
 def material(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> Material:
@@ -189,7 +195,7 @@ def material(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> Mat
     return Material(
         windows, checks, "screen", data.sequences[0].fps, data.skeleton, data.root,
         f"{len(data.sequences)} sequences, {len(windows)} windows", "the test split",
-        data.keypoint_skeleton,
+        data.keypoint_skeleton, shape.channels == 3 and confident(data),
     )  # fmt: skip
 
 
@@ -202,7 +208,7 @@ def _of_motions(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> 
     held = tuple(options.held_out)
     found = read_set(
         options.data, "train", fps=recipe.fps, shapes=options.shapes, seed=options.seed,
-        held_out=held,
+        held_out=held, **options.reading(),
     )  # fmt: skip
     motions = found.thinned(recipe.subset).motions
     block, length = math.gcd(recipe.batch, BLOCK), sum(len(motion.seen) for motion in motions)
@@ -211,8 +217,9 @@ def _of_motions(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> 
     checks = []
     if options.check_windows:
         test = read_set(
-            options.data, "test", fps=recipe.fps, shapes=1, seed=CHECK_SEED, held_out=held
-        ).motions
+            options.data, "test", fps=recipe.fps, shapes=1, seed=CHECK_SEED, held_out=held,
+            **options.reading(),
+        ).motions  # fmt: skip
         for number, noise in enumerate(NOISES.values()):
             for i, first in enumerate(range(0, options.check_windows, BLOCK)):
                 count = min(BLOCK, options.check_windows - first)
@@ -223,4 +230,5 @@ def _of_motions(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> 
     return Material(
         windows, checks, "centred", recipe.fps, "h36m17", 0,
         f"{len(motions)} motions, {length} frames", f"subjects {', '.join(held)}",
+        confidence=shape.channels == 3,
     )  # fmt: skip

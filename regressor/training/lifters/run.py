@@ -103,6 +103,7 @@ def card_of(
         "fps": seen.fps,
         "skeleton": seen.skeleton,
         "keypoint_skeleton": seen.keypoint_skeleton,
+        "confidence": seen.confidence,
         "data": options.data.name,
         "preset": options.preset,
         "held_out": seen.held_out,
