@@ -122,6 +122,8 @@ class RunOptions:
                     f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
                 )
                 raise PosecastError(f"--{name.replace('_', '-')} {value:g} has to be {limits}.")
+        if self.minutes == 0:
+            raise PosecastError("--minutes 0 leaves no time to train: give more.")
         if self.devices != "auto" and not re.fullmatch(r"-1|\d+(,\d+)*", self.devices):
             raise PosecastError(
                 f"--devices {self.devices} has to be auto, a number, or numbers as in 0,1."

@@ -5,7 +5,8 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -133,15 +134,38 @@ def fit(
 
 
 def claim(options: RunOptions, made: dict[str, Any]) -> None:
-    """Notes what is trained in the folder. Raises FileFormatError where it was something else."""
-    file = options.folder / SETTINGS
+    """Notes what is trained in the folder. Raises FileFormatError where it was something else, or
+    where what was saved of it can't be read."""
+    file, state = options.folder / SETTINGS, options.folder / STATE
     made = json.loads(json.dumps(made))
-    if file.is_file() and (options.folder / STATE).is_file():
-        before = json.loads(file.read_text())
+    if file.is_file() and state.is_file():
+        before = _settings(file)
         if changed := [name for name in made if before.get(name) != made[name]]:
             raise FileFormatError(
                 f"{options.folder} holds a training with another {changed[0]} "
                 f"({before.get(changed[0])}): give it again, or choose another folder."
             )
+    if state.is_file():
+        _check_state(state)
     with replacing(file) as beside:
         beside.write_text(json.dumps(made, indent=1))
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        if isinstance(found := json.loads(file.read_text()), dict):
+            return found
+    raise FileFormatError(
+        f"{file} is damaged, which says what is trained there: choose another folder, or remove "
+        "the file if this is the same training."
+    )
+
+
+def _check_state(file: Path) -> None:
+    try:
+        torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # a broken file can fail in any way
+        raise FileFormatError(
+            f"{file} is damaged, from which the training would go on: choose another folder, or "
+            "remove the file to begin anew."
+        ) from error

@@ -204,10 +204,29 @@ def test_what_cannot_be_is_told_in_a_sentence(options, tmp_path):
         train_lifter(options("odd", options={"wings": 2}))
     with pytest.raises(PosecastError, match="13"):
         train_lifter(options("odd", fps=13.0))
+    with pytest.raises(PosecastError, match="--minutes 0 leaves no time"):
+        train_lifter(options("odd", minutes=0.0))
     assert not (tmp_path / "odd").exists()
     train_lifter(options("one", steps=1))
     with pytest.raises(FileFormatError, match="another model"):
         train_lifter(options("one", steps=2, model="ktpformer"))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "\udcff"])
+def test_damaged_files_of_a_training_are_told_in_a_sentence(options, text):
+    one = options("one", steps=1)
+    one.folder.mkdir()
+    settings, state = one.folder / "training.json", one.folder / "last.ckpt"
+    torch.save({"state_dict": {"weight": torch.zeros(50)}}, state)
+    settings.write_text(text, errors="surrogateescape")
+    with pytest.raises(FileFormatError, match=r"training.json is damaged, .* another folder"):
+        train_lifter(one)
+    settings.unlink()
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(FileFormatError, match=r"last.ckpt is damaged, .* begin anew"):
+        train_lifter(one)
+    state.unlink()
+    train_lifter(one)
 
 
 def test_without_lightning_it_says_what_to_install(options, monkeypatch):
