@@ -17,7 +17,8 @@ CUT_NEIGHBOURS = 8
 # A tile's shift counts when the tile has structure, and the two pictures agree in it.
 LEAST_TEXTURE = 3.0  # standard deviation, grey levels
 LEAST_AGREEMENT = 0.3  # height of the correlation's peak, 1 for the same picture
-MOST_PEOPLE = 0.3  # and people cover no more than this share of it
+MOST_PEOPLE = 0.3  # and people cover no more than this share of it,
+ENOUGH_CLEAR = 2  # or nothing of it, where so many such tiles tell something
 # The camera moves when the background wanders further than this share of the picture's longer side.
 MOVING_CAMERA = 0.02
 # What a share of a level (of 64) gives to the levels around it.
@@ -38,7 +39,7 @@ class SceneAnalyzer:
         self._pictures: list[_Impression] = []
         self._changes: list[float] = []
         self._shifts: list[np.ndarray] = []  # each (tiles, 2) cells since the last frame, or NaN
-        self._hidden: list[np.ndarray] = []  # each (tiles,) bool, where people are
+        self._covered: list[np.ndarray] = []  # each (tiles,) the share where people are
 
     def look(self, image: np.ndarray) -> bool:
         """Take in a frame (H, W, 3) uint8; True when a new shot seems to begin with it."""
@@ -59,7 +60,7 @@ class SceneAnalyzer:
     def hide(self, boxes: list[np.ndarray]) -> None:
         """Leave the people in the next frame, given by their boxes in pixels, out of account."""
         assert self._tiles is not None, "look at a frame first"
-        self._hidden.append(self._tiles.covered([box / self._step for box in boxes]) > MOST_PEOPLE)
+        self._covered.append(self._tiles.covered([box / self._step for box in boxes]))
 
     def _changed(self) -> bool:
         """Whether the last frame differs from the one before as if a new shot had begun."""
@@ -71,13 +72,19 @@ class SceneAnalyzer:
         return self._changes[-1] > max(CUT_CHANGE, CUT_PROMINENCE * float(np.median(before)))
 
     def _background(self) -> np.ndarray:
-        """(T, tiles, 2) cells: the tiles' shifts, NaN where unknown or where people are."""
-        if not self._hidden:
+        """(T, tiles, 2) cells: the tiles' shifts, NaN where unknown or where people are.
+
+        A tile that a walker only touches may follow them: it is asked where too few others tell.
+        """
+        if not self._covered:
             return np.zeros((0, 1, 2))
-        hidden = np.stack(self._hidden)
-        hidden[1:] |= hidden[:-1].copy()
-        shifts = np.stack(self._shifts[: len(hidden)])
-        return np.where(hidden[..., None], np.nan, shifts)
+        covered = np.stack(self._covered)
+        covered[1:] = np.maximum(covered[1:], covered[:-1].copy())
+        shifts = np.stack(self._shifts[: len(covered)])
+        clear = (covered == 0) & ~np.isnan(shifts[..., 0])
+        enough = clear.sum(axis=1, keepdims=True) >= ENOUGH_CLEAR
+        told = np.where(enough, clear, covered <= MOST_PEOPLE)
+        return np.where(told[..., None], shifts, np.nan)
 
     def cuts(self) -> list[int]:
         """The frames with which a new shot begins (not the first)."""
@@ -100,14 +107,11 @@ class SceneAnalyzer:
     def camera_moves(self) -> bool:
         """Whether the camera pans, tilts, zooms, turns or travels in any shot."""
         tiles, cuts = self._background(), self.cuts()
-        known = ~np.isnan(tiles[..., 0]).all(axis=0)
-        if not known.any():
-            return False
-        common = _common(tiles, cuts)
-        steps = np.where(np.isnan(tiles), common[:, None], tiles)[:, known]
+        known = ~np.isnan(tiles[..., 0])
+        steps = np.where(known[..., None], tiles, _common(tiles, cuts)[:, None])
         ends = [0, *cuts, len(steps)]
         return any(
-            _wandering(steps[first + 1 : last]) > MOVING_CAMERA * SMALL
+            _wandering(steps[first + 1 : last], known[first + 1 : last]) > MOVING_CAMERA * SMALL
             for first, last in zip(ends, ends[1:], strict=False)
         )
 
@@ -212,12 +216,17 @@ def _common(tiles: np.ndarray, cuts: list[int]) -> np.ndarray:
     return common
 
 
-def _wandering(steps: np.ndarray) -> float:
-    """How far the background gets from where it was, in the median of its tiles: (T, tiles, 2)."""
-    if not len(steps):
+def _wandering(steps: np.ndarray, known: np.ndarray) -> float:
+    """How far the background gets from where it was, in the median of its tiles: (T, tiles, 2).
+
+    A tile counts by how often it was itself asked: known (T, tiles).
+    """
+    if not known.any():
         return 0.0
-    way = np.cumsum(steps, axis=0)
-    return float(np.median(np.linalg.norm(np.ptp(way, axis=0), axis=-1)))
+    extent = np.linalg.norm(np.ptp(np.cumsum(steps, axis=0), axis=0), axis=-1)
+    order = np.argsort(extent)
+    share = np.cumsum(known.sum(axis=0)[order])
+    return float(extent[order][np.searchsorted(share, share[-1] / 2)])
 
 
 def _shrink(image: np.ndarray, step: int) -> np.ndarray:

@@ -101,6 +101,23 @@ def test_people_who_walk_through_are_no_motion(hills):
     assert np.abs(scene.motion().sum(axis=0)).max() < 4
 
 
+def test_two_people_who_walk_about_in_a_still_room_are_no_motion():
+    """Tiles beside them follow them, a third of all and more."""
+    room, coat = landscape(1)[:HEIGHT, :], landscape(2)
+    room = np.clip(room / 8 + 110, 0, 255).astype(np.uint8)  # less to see in it than in them
+    scene = SceneAnalyzer()
+    for i in range(60):
+        image, boxes = noisy(room, i, 3), []
+        for number, (start, way) in enumerate([(0, 150), (600, -150)]):
+            x = round(start + way * i / 59)
+            image[80:330, x + 20 : x + 90] = coat[:250, 100 * number : 100 * number + 70]
+            boxes.append(np.array([x + 25, 85, x + 85, 330]))
+        scene.look(image)
+        scene.hide(boxes)
+    assert not scene.camera_moves()
+    assert np.abs(scene.motion().sum(axis=0)).max() < 4
+
+
 def test_cuts_are_found(hills):
     other = landscape(7)
     shots = [window(hills, 0, 0)] * 12 + [window(other, 0, 0)] * 9 + [window(hills, 0, 0)] * 11
