@@ -43,7 +43,7 @@ class SceneAnalyzer:
 
     def look(self, image: np.ndarray) -> bool:
         """Take in a frame (H, W, 3) uint8; True when a new shot seems to begin with it."""
-        self._step = max(1, round(max(image.shape[:2]) / SMALL))
+        self._step = max(1, min(round(max(image.shape[:2]) / SMALL), *image.shape[:2]))
         small = _shrink(image, self._step)
         grey = small @ np.full(3, 1 / 3, np.float32)
         if self._tiles is None:
@@ -133,8 +133,8 @@ class _Impression:
         counts = np.bincount(levels.ravel(), minlength=192).reshape(3, 64) / len(levels)
         # Spread out, so that a wall that grows lighter doesn't leap from one level to the next.
         self.histogram = (counts @ SPREAD).astype(np.float32)
-        rows = np.linspace(0, grey.shape[0], 10).astype(int)
-        columns = np.linspace(0, grey.shape[1], 17).astype(int)
+        rows = np.unique(np.linspace(0, grey.shape[0], 10).astype(int))
+        columns = np.unique(np.linspace(0, grey.shape[1], 17).astype(int))
         total = np.add.reduceat(np.add.reduceat(grey, rows[:-1], axis=0), columns[:-1], axis=1)
         self.layout = total / np.outer(np.diff(rows), np.diff(columns))
 

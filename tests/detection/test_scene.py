@@ -143,7 +143,8 @@ def test_a_fast_pan_is_no_cut(hills):
     assert scene.cuts() == [] and scene.camera_moves()
 
 
-@pytest.mark.parametrize("shape", [(40, 30), (2160, 3840), (100, 2000)])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(40, 30), (2160, 3840), (100, 2000), (16, 1920), (2, 1920)])
 def test_any_size_of_picture(shape):
     image = np.random.default_rng(0).integers(0, 255, (*shape, 3), np.uint8)
     scene = analysed([image] * 4)
