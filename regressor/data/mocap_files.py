@@ -5,6 +5,7 @@ at their joints. Subjects are CMU's numbers where a file is named by its subject
 ("07_02.amc", AMASS's "07_02_poses.npz"), else the names of the files' folders.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,15 @@ class MocapOptions:
     up: str = "y"
     """The axis that points up in BVH files, y or z."""
     amc_fps: float = asf_amc.FPS
+    """Frames a second of AMC files, which don't tell it."""
+
+    def __post_init__(self):
+        if self.up not in ("y", "z"):
+            raise PosecastError(f"--up {self.up} isn't known: choose y or z.")
+        for name in ("fps", "amc_fps", "metres_per_unit"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise PosecastError(f"--{name.replace('_', '-')} {value:g} has to be above 0.")
 
 
 def read(path: Path, split: str, detections: str = "gt", **options) -> LiftingSet:

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from regressor.data.chunks import subset_of
-from regressor.data.lifting import Motion17
-from regressor.data.sequences import LiftingSet
+from regressor.data.lifting import Motion17, Sampler
+from regressor.data.mocap_files import Z_UP
+from regressor.data.sequences import LiftingSet, read_set
 from regressor.errors import PosecastError
 from regressor.training.lifters.data import Shape, material
 from regressor.training.lifters.losses import Loss
@@ -18,6 +19,7 @@ from regressor.training.lifters.options import LifterTraining
 from regressor.training.lifters.recipes import PAPER, LifterRecipe
 from tests.data import cmu
 from tests.data.lifting_files import write_3dhp
+from tests.data.mocap_writers import write_bvh
 from tests.training.test_lifter_data import sequence
 
 
@@ -71,6 +73,7 @@ def test_terms_of_the_loss():
         ({"clip": float("nan")}, "--clip nan has to be at least 0"),
         ({"subset": 0.0}, "--subset 0.0 has to be above 0"),
         ({"subset": 2.0}, "--subset 2 has to be from 0 to 1"),
+        ({"amc_fps": -60.0}, "--amc-fps -60.0 has to be above 0"),
         ({"downsample": 0}, "--downsample 0 has to be at least 1"),
         ({"loss": {"speed": 1.0}}, "--loss has no speed: its terms are weighted, still"),
         ({"loss": {"velocity": -1.0}}, "--loss velocity -1 has to be a number not below 0"),
@@ -90,6 +93,21 @@ def test_options_of_data_sets_are_not_for_motion_capture():
         options(downsample=2).check_kind("mocap_files")
     with pytest.raises(PosecastError, match="--flip is for data sets"):
         options(flip=False).check_kind("mocap_files")
+    with pytest.raises(PosecastError, match=r"--amc-fps is for motion capture.* is a data set"):
+        options(amc_fps=60.0).check_kind("h36m")
+
+
+def test_motion_capture_is_read_as_it_is_told(tmp_path):
+    for subject in ("a", "b"):
+        (tmp_path / subject).mkdir()
+        write_bvh(tmp_path / subject / "one.bvh", frames=60, fps=30)
+    plain = options(frames=9, fps=15.0, data=tmp_path, held_out=("b",), check_windows=4)
+    told = replace(plain, up="z", metres_per_unit=0.02)
+    draws = [material(one, one.recipe(), Shape(9, 2)).windows.sampler for one in (plain, told)]
+    assert all(isinstance(draw, Sampler) for draw in draws)
+    np.testing.assert_allclose(draws[1].joints, 2 * draws[0].joints @ Z_UP.T, atol=1e-4)
+    with pytest.raises(PosecastError, match="--up x isn't known: choose y or z"):
+        read_set(tmp_path, up="x")
 
 
 def test_a_set_is_thinned_as_published():

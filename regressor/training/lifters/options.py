@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any, Literal
 
 from regressor.data import mocap
 from regressor.errors import PosecastError
@@ -19,9 +20,10 @@ from regressor.training.options import RunOptions
 
 _POSITIVE = (
     "batch", "learning_rate", "epochs", "fps", "frames", "dim", "depth", "heads", "decay", "drop",
-    "subset",
+    "subset", "metres_per_unit", "amc_fps",
 )  # fmt: skip
 _OF_DATA_SETS = ("flip", "windows", "downsample")
+_OF_MOCAP = ("up", "metres_per_unit", "amc_fps")
 WEIGHTS = ".safetensors"
 DEFAULT_MINUTES = 60.0
 
@@ -80,6 +82,13 @@ class LifterTraining(LifterOptions):
     """paper: the authors' network and training; cpu: a small one for a processor, 60 minutes."""
     detections: str = "gt"
     """The 2D keypoints of a data set: gt, cpn_ft_h36m_dbb, …"""
+    up: Literal["y", "z"] | None = None
+    """The axis that points up in BVH files, y if not given."""
+    metres_per_unit: float | None = None
+    """How many metres a unit of BVH files is, 0.01 where they count in cm; guessed by the legs'
+    length if not given."""
+    amc_fps: float | None = None
+    """Frames a second of AMC files, which don't tell it; CMU's 120 if not given."""
     subset: float | None = None
     """Share of the training data to learn from, above 0 to 1: a part of each recording whose place
     follows from its length, as in VideoPose3D."""
@@ -179,9 +188,19 @@ class LifterTraining(LifterOptions):
 
     def check_kind(self, kind: str) -> None:
         """Raises PosecastError for options that this kind of data, as `recognise` has it, lacks."""
-        for name in _OF_DATA_SETS:
-            if kind == "mocap_files" and getattr(self, name) is not None:
-                raise PosecastError(
-                    f"--{name} is for data sets, and {self.data} is motion capture"
-                    + ("; give --fps." if name == "downsample" else ".")
-                )
+        mocap = kind == "mocap_files"
+        vain, meant, given = (
+            (_OF_DATA_SETS, "data sets", "motion capture")
+            if mocap
+            else (_OF_MOCAP, "motion capture", "a data set")
+        )
+        if named := [name for name in vain if getattr(self, name) is not None]:
+            hint = "; give --fps." if named[0] == "downsample" else "."
+            raise PosecastError(
+                f"--{named[0].replace('_', '-')} is for {meant}, and {self.data} is {given}{hint}"
+            )
+
+    def reading(self) -> dict[str, Any]:
+        """What was given of how motion capture is read (`data.mocap_files.MocapOptions`)."""
+        given = {name: getattr(self, name) for name in _OF_MOCAP}
+        return {name: value for name, value in given.items() if value is not None}

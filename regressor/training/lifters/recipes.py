@@ -58,6 +58,10 @@ class LifterRecipe:
     """Share of what there is to learn from; None is all."""
     downsample: int | None = None
     """Every so many frames of a data set one; None is each."""
+    up: Literal["y", "z"] | None = None
+    """This and the next two: how motion capture is read, as in `data.mocap_files`."""
+    metres_per_unit: float | None = None
+    amc_fps: float | None = None
 
 
 _MIXSTE = LifterRecipe(
