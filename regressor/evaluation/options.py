@@ -123,7 +123,8 @@ class LifterEvaluation(command.Reporting):
     method: Lifter | None = None  # pyright: ignore[reportInvalidTypeForm]
     """The network of authors' files; ours know theirs."""
     detections: str = "gt"
-    """Of a set with several kinds of keypoints: gt, or the name in data_2d_h36m_NAME.npz."""
+    """Of a set with several kinds of keypoints: gt, or the name in data_2d_h36m_NAME.npz; sh for
+    those in MotionBERT's file of Human3.6M."""
     as_h36m: bool = False
     """Rearrange detections on COCO's or MPII's joints, or all joints of MPI-INF-3DHP, into
     Human3.6M's 17, for networks that read those."""

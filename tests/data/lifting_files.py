@@ -49,7 +49,7 @@ def write_h36m(
     return world, seen
 
 
-def write_motionbert(file: Path, frames: int = 6) -> dict:
+def write_motionbert(file: Path, frames: int = 6, depth: float = 1000) -> dict:
     """Human3.6M as MotionBERT has it: two recordings of S9, of which one is broken; one of S11."""
     sources = {
         "s_09_act_02_subact_01_ca_01": ("54138969", "Directions"),
@@ -58,7 +58,7 @@ def write_motionbert(file: Path, frames: int = 6) -> dict:
     }
     count = frames * len(sources)
     factors = RNG.uniform(3, 5, count)
-    labels = RNG.uniform(0, 1000, (count, 17, 3))
+    labels = RNG.uniform(0, 1, (count, 17, 3)) * (1000, 1000, depth)
 
     def each(texts) -> list[str]:
         return [text for text in texts for _ in range(frames)]

@@ -105,7 +105,7 @@ def _about(one: Candidate) -> dict[str, Any]:
 
 def _remarks(one: Candidate, found: TestSet) -> list[str]:
     """What makes its numbers others than they look."""
-    if not one.card and one.method.endswith("motionbert"):
+    if one.in_picture and next(iter(found.conditions.values()))[0].scale is None:
         return [
             f"{one.label} answers in the scale of its crop, not in metres: only its P-MPJPE can be "
             "compared."
@@ -180,7 +180,8 @@ def describe(options: LifterEvaluation, found: TestSet, protocol: Protocol) -> d
         "(windows that overlap by half and are blended, or a window a frame, at the network's own "
         "frame rate), relative to the root, which is 0",
         "published": "published: windows that follow each other, padded and repeated frames "
-        "scored, or a window a frame; the root as the network leaves it (0 for HoT, MHFormer, "
+        "scored (left out in MotionBERT's file), or a window a frame; the root as the network "
+        "leaves it (0 for HoT, MHFormer, "
         "MotionBERT and MPI-INF-3DHP, whose frames count once); steps between frames within a "
         "recording alone",
     }

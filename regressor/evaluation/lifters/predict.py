@@ -29,6 +29,9 @@ Protocol = Literal["lifted", "published"]
 _HOURGLASSES = ("hot_", "tpc_")
 _ROOT_AT_0 = (*_HOURGLASSES, "mhformer", "motionbert")
 _BATCH_FRAMES = 4096
+# In half widths of the picture: MotionBERT's root-relative weights put the root nearer to 0, its
+# "global" ones where it is seen, and are scored about it.
+_GLOBAL = 0.05
 
 
 @dataclass
@@ -45,6 +48,11 @@ class Candidate:
     metres: float | None = None  # what its numbers are multiplied by; None: as authors have it
     card: dict = field(default_factory=dict)
     refined: bool = False  # by UAO, where a video is lifted
+
+    @property
+    def in_picture(self) -> bool:
+        """Whether it answers in half widths of the picture, as MotionBERT's authors' weights do."""
+        return not self.card and self.method.endswith("motionbert")
 
 
 @dataclass
@@ -141,24 +149,41 @@ def predict(
     relative to the root. "published": as the authors' tests: windows that follow each other, the
     last one with the last frames, a shorter recording filled up with its last frame (HoT: the
     recording in the middle of its windows), and all of that is scored; networks that answer for a
-    frame do so for each. MPI-INF-3DHP's frames count once, and its predicted root is set to 0.
+    frame do so for each. MPI-INF-3DHP's frames count once, and its predicted root is set to 0. In
+    MotionBERT's file of Human3.6M what doesn't fill a last window isn't scored.
+
+    Answers in the picture's units are in metres where the set has their scale.
     """
-    if protocol == "lifted":
-        keypoints = _shown(candidate, sequence, found)
-        times = np.arange(len(sequence)) / sequence.fps
-        sure = keypoints[..., 2] if keypoints.shape[-1] == 3 else None
-        if candidate.refined:
-            joints = uao_track.refine(
-                candidate.network, candidate.expects, keypoints[..., :2], times,
-                _picture(candidate, sequence), confidence=sure, seen=_points(found.detector),
-            ).joints  # fmt: skip
-            return Lifted(joints, np.arange(len(sequence)))
-        joints = lift(
+    if protocol == "published":
+        lifted = _published(candidate, sequence, found, flip)
+    else:
+        lifted = _lifted(candidate, sequence, found, flip, precision)
+    if sequence.scale is not None and candidate.in_picture:
+        lifted.joints *= sequence.scale[lifted.frames, None, None]
+    return lifted
+
+
+def _lifted(
+    candidate: Candidate,
+    sequence: LiftingSequence,
+    found: TestSet,
+    flip: bool,
+    precision: inference.Precision,
+) -> Lifted:
+    keypoints = _shown(candidate, sequence, found)
+    times = np.arange(len(sequence)) / sequence.fps
+    sure = keypoints[..., 2] if keypoints.shape[-1] == 3 else None
+    if candidate.refined:
+        joints = uao_track.refine(
             candidate.network, candidate.expects, keypoints[..., :2], times,
-            _picture(candidate, sequence), flip, confidence=sure, precision=precision,
-        )  # fmt: skip
+            _picture(candidate, sequence), confidence=sure, seen=_points(found.detector),
+        ).joints  # fmt: skip
         return Lifted(joints, np.arange(len(sequence)))
-    return _published(candidate, sequence, found, flip)
+    joints = lift(
+        candidate.network, candidate.expects, keypoints[..., :2], times,
+        _picture(candidate, sequence), flip, confidence=sure, precision=precision,
+    )  # fmt: skip
+    return Lifted(joints, np.arange(len(sequence)))
 
 
 @cache
@@ -187,7 +212,10 @@ def _published(
     blocks = network.answers == "window"
     if blocks:
         middle = candidate.method.startswith(_HOURGLASSES)
-        calls = replace(calls, starts=_blocks(length, calls.span, middle), before=0)
+        starts = _blocks(length, calls.span, middle)
+        if sequence.scale is not None:
+            starts = range(0, max(length - calls.span, 0) + 1, calls.span)
+        calls = replace(calls, starts=[*starts], before=0)
     parts, frames, picture = [], [], _picture(candidate, sequence)
     for start in torch.tensor(calls.starts, device=device).split(_BATCH_FRAMES // calls.span + 1):
         steps = torch.arange(calls.span, device=device) - calls.before
@@ -202,6 +230,8 @@ def _published(
         once = np.empty((length, *joints.shape[1:]), np.float32)
         once[index] = joints
         joints, index = once, np.arange(length)
+    if candidate.in_picture and np.abs(joints[:, found.root]).max() > _GLOBAL:
+        joints -= joints[:, found.root : found.root + 1]
     if kit or candidate.method.startswith(_ROOT_AT_0):
         joints[:, found.root] = 0
     return Lifted(joints * (candidate.metres or found.published_metres), index)
