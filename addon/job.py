@@ -32,6 +32,7 @@ STAGES = {
     "fit": "Fitting the body",
     "refine": "Smoothing and planting the feet",
     "look": "Looking for people",
+    "pictures": "Looking at the pictures",
 }
 LOADING = "Putting it into the scene"
 CANCELLED = "Cancelled; nothing was changed."
@@ -207,6 +208,8 @@ def _words(record: dict) -> dict[str, str | float]:
     text = STAGES.get(stage, stage.capitalize())
     if stage == "detect" and total and total > 1:
         text += f", frame {done} of {total}"
+    elif stage == "pictures" and done is not None and total:
+        text += f", {min(done + 1, total)} of {total}"
     return {
         "stage": text,
         "fraction": float(fraction),

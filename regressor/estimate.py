@@ -238,7 +238,8 @@ def estimate(
 def estimate_folder(options: Options, progress: Progress, stages: Stages) -> tuple[str, list[Path]]:
     """Every picture of a folder, each with its own camera; a bad one doesn't stop the others.
 
-    Raises the error of the first picture where none gave a Motion.
+    The progress is how many pictures are done. Where none gave a Motion, it raises what was wrong
+    with the first, and with those of which the same is to be said.
     """
     from regressor.stills import names_of, pictures_in
 
@@ -248,24 +249,37 @@ def estimate_folder(options: Options, progress: Progress, stages: Stages) -> tup
         tools = Tools(options)
     written: list[Path] = []
     cameras: list[str] = []
-    errors: list[PosecastError] = []
-    for picture, name in zip(pictures, names_of(pictures), strict=True):
+    errors: list[tuple[Path, PosecastError]] = []
+    for done, (picture, name) in enumerate(zip(pictures, names_of(pictures), strict=True)):
+        progress.update("pictures", done, len(pictures), picture.name)
         output = options.output.with_stem(f"{options.output.stem}-{name}")
         try:
             command.keep_apart([options.body, options.weights], [output])
             one = replace(options, video=picture, output=output)
-            job = Job(one, progress, stages, tools)
+            job = Job(one, Progress(), stages, tools)
             written += run(job)[1]
         except (VideoError, NoPersonError) as error:
-            errors.append(error)
+            errors.append((picture, error))
         else:
             cameras.append(job.camera.source)
+    progress.update("pictures", len(pictures), len(pictures))
+    wrong = sentences(errors)
     if not written:
-        raise errors[0]
+        raise PosecastError(wrong[0]) from errors[0][1]
     sources = ", ".join(f"{source} {cameras.count(source)}" for source in sorted(set(cameras)))
     text = f"{len(written)} Motion files from {len(cameras)} of {len(pictures)} pictures."
     text = f"{text} Fields of view: {sources}."
-    return " ".join([text, *map(str, errors), f"Seconds: {stages}."]), written
+    return " ".join([text, *wrong, f"Seconds: {stages}."]), written
+
+
+def sentences(errors: list[tuple[Path, PosecastError]]) -> list[str]:
+    """What was wrong with pictures, the same of several once, each with their names."""
+    about: dict[str, list[str]] = {}
+    for picture, error in errors:
+        about.setdefault(str(error), []).append(picture.name)
+    return [
+        told if names[0] in told else f"{', '.join(names)}: {told}" for told, names in about.items()
+    ]
 
 
 def run(job: Job) -> tuple[str, list[Path]]:

@@ -1,11 +1,14 @@
 """`estimate` on pictures: upright, with their own cameras, whoever is in them."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from regressor.errors import NoPersonError, VideoError
+from regressor.estimate import sentences
 from regressor.motion import Motion
 from tests import estimator
 
@@ -34,12 +37,28 @@ def test_a_folder_with_a_phone_s_picture_a_broken_one_and_a_dot(tmp_path):
     told = done.lines[-1]["message"]
     assert "1 Motion files from 1 of 3 pictures. Fields of view: metadata 1." in told
     assert "broken.jpg can't be read as a picture" in told and "dot.png has 1 x 1 pixels" in told
+    *steps, last = done.lines
+    assert {(line["stage"], line["total"]) for line in steps} == {("pictures", 3)}
+    assert (steps[0]["done"], steps[0]["message"], steps[-1]["done"]) == (0, "broken.jpg", 3)
+    assert last["stage"] == "done"
     motion = Motion.load(done.outputs[0])
     assert len(motion) == 1 and motion.image_size.tolist() == [312, 540]
     focal = 26 / math.hypot(36, 24) * math.hypot(312, 540)
     assert motion.fov_source == "metadata"
     assert motion.camera_intrinsics[0, 0] == pytest.approx(focal)
     assert motion.joints[0, 15, 2] - motion.joints[0, [7, 8], 2].min() > 1.2  # upright, in metres
+
+
+def test_what_was_wrong_is_told_once_with_the_pictures_names():
+    errors = [
+        ("a.jpg", NoPersonError("There is no person 2.")),
+        ("b.jpg", VideoError("b.jpg is damaged.")),
+        ("c.jpg", NoPersonError("There is no person 2.")),
+    ]
+    assert sentences([(Path(name), error) for name, error in errors]) == [
+        "a.jpg, c.jpg: There is no person 2.",
+        "b.jpg is damaged.",
+    ]
 
 
 def test_three_people_are_each_where_the_picture_shows_them(tmp_path):
