@@ -7,6 +7,7 @@ import torch
 from regressor.data.sequences import LiftingSequence, LiftingSet
 from regressor.errors import PosecastError
 from regressor.training.lifters.data import SetWindows, Shape, prepare, window_table
+from regressor.training.lifters.recipes import PAPER
 from tests.lifters.published import golden
 
 
@@ -51,8 +52,9 @@ def test_each_epoch_shows_every_window_once():
         plain = windows.take(range(8))
         one, other = (sorted(b["target"].flatten(1).sum(1).tolist()) for b in (batch, plain))
         assert one == pytest.approx(other, abs=1e-4)
-    first, second = (windows._order(epoch).tolist() for epoch in (0, 1))
-    assert first != second
+    first, second = (windows._order(epoch) for epoch in (0, 1))
+    assert first[:, 0].tolist() != second[:, 0].tolist()
+    assert not first[:, 1].any()
 
 
 def test_frames_that_do_not_count_are_in_no_window():
@@ -68,6 +70,28 @@ def test_frames_that_do_not_count_are_in_no_window():
     broken.valid[:] = False
     with pytest.raises(PosecastError, match="No frame of tiny counts"):
         SetWindows(LiftingSet("tiny", [broken]), Shape(9, 2), "frames")
+
+
+def test_chance_mirrors_half_of_the_windows_without_more_of_them():
+    """MotionBERT's epoch is as long as the recordings are, each time turned otherwise."""
+    data = LiftingSet("tiny", [sequence(200)])
+    windows = SetWindows(data, Shape(9, 2), "frames", flip="random")
+    assert len(windows) == 200
+    plain = windows.take(range(200))["target"][:, 4, 0, 1]
+    turned = []
+    for epoch in range(2):
+        seen = windows.__getitems__(list(range(200 * epoch, 200 * epoch + 200)))["target"]
+        assert sorted(seen[:, 4, 0, 1].tolist()) == sorted(plain.tolist())
+        turned.append(windows._order(epoch)[:, 1])
+        assert 70 < turned[-1].sum() < 130
+    assert (turned[0] != turned[1]).any()
+    both, one = windows.take([5, 5], np.array([0, 1])), data.sequences[0].joints[5]
+    relative = torch.as_tensor(one - one[:1])
+    torch.testing.assert_close(both["target"][0, 4], relative)
+    torch.testing.assert_close(both["target"][1, 4, 4], relative[1] * torch.tensor([-1.0, 1, 1]))
+    assert {name for name, recipe in PAPER.items() if recipe.flip == "random"} == {
+        "motionbert", "hot_motionbert"
+    }  # fmt: skip
 
 
 def test_a_mirrored_window_is_the_plain_one_in_the_mirror():

@@ -19,7 +19,7 @@ from regressor.data.mixture import seed_of
 from regressor.data.sequences import LiftingSequence, LiftingSet, read_set, recognise
 from regressor.errors import PosecastError
 from regressor.training.lifters.options import LifterTraining
-from regressor.training.lifters.recipes import LifterRecipe, Windows
+from regressor.training.lifters.recipes import Flip, LifterRecipe, Windows
 
 Batch = dict[str, Tensor]  # inputs (B, T, K, C), target (B, T, J, 3)
 BLOCK = 64  # windows of motion capture that are drawn together
@@ -72,13 +72,14 @@ class DrawnWindows(Dataset):
 
 
 class SetWindows(Dataset):
-    """The windows of a data set, each epoch in another order; mirrored ones beside the plain.
+    """The windows of a data set, each epoch in another order; by `flip` mirrored ones beside the
+    plain, or at random in their place.
 
     Frames that don't count (3DPW's where the camera fails) are in none.
     """
 
     def __init__(
-        self, data: LiftingSet, shape: Shape, windows: Windows, flip: bool = False, seed: int = 0
+        self, data: LiftingSet, shape: Shape, windows: Windows, flip: Flip = False, seed: int = 0
     ):
         sequences = [part for sequence in data.sequences for part in sequence.valid_parts()]
         if not sequences:
@@ -89,25 +90,31 @@ class SetWindows(Dataset):
             skeleton=data.skeleton, keypoint_skeleton=data.keypoint_skeleton,
         )  # fmt: skip
         lengths = [len(sequence) for sequence in sequences]
-        self.table = window_table(lengths, shape.frames, windows, flip)
-        self.seed = seed
+        self.table = window_table(lengths, shape.frames, windows, flip is True)
+        self.seed, self.chance = seed, 0.5 * (flip == "random")
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitems__(self, numbers: list[int]) -> Batch:
         """The windows of these numbers of an endless run of epochs."""
-        return self.take([self._order(n // len(self))[n % len(self)] for n in numbers])
+        rows = np.stack([self._order(n // len(self))[n % len(self)] for n in numbers])
+        return self.take(*rows.T)
 
-    def take(self, places: Sequence[int] | np.ndarray) -> Batch:
-        """Windows by their places in the table."""
-        inputs, target, _ = self.chunks.gather(self.table[np.asarray(places)])
+    def take(self, places: Sequence[int] | np.ndarray, turned: int | np.ndarray = 0) -> Batch:
+        """Windows by their places in the table; turned (B,): 1 for those to be mirrored besides."""
+        rows = self.table[np.asarray(places)]
+        rows[:, 3] ^= turned
+        inputs, target, _ = self.chunks.gather(rows)
         assert target is not None
         return {"inputs": torch.from_numpy(inputs), "target": torch.from_numpy(target)}
 
     @lru_cache(maxsize=2)  # noqa: B019 - a training has one such set
     def _order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng(seed_of(self.seed, epoch)).permutation(len(self))
+        """(M, 2) the epoch's windows in their order, and 1 for those that chance mirrors."""
+        draw = np.random.default_rng(seed_of(self.seed, epoch))
+        order = draw.permutation(len(self))
+        return np.stack([order, draw.random(len(self)) < self.chance], axis=1)
 
 
 def confident(data: LiftingSet) -> bool:

@@ -17,6 +17,7 @@ Preset = Literal["paper", "cpu"]
 Optimiser = Literal["adamw", "adam", "ranger"]
 Schedule = Literal["cosine", "epochs", "cosine-epochs"]
 Windows = Literal["chunks", "frames", "clips"]
+Flip = bool | Literal["random"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class LifterRecipe:
     windows: Windows = "frames"
     """chunks: windows follow each other; frames: one around each frame; clips: overlapping by two
     thirds, none beyond the ends."""
-    flip: bool = True
-    """Mirrored windows beside the plain ones."""
+    flip: Flip = True
+    """Mirrored windows beside the plain ones; random: each is mirrored or not, at random."""
     label_noise: bool = False
     """Targets, not inputs, turned about the viewing axis by -5, 0 or 5 degrees, and x and y scaled
     by 0.95, 1 or 1.05, as GLA-GCN's code does."""
@@ -71,7 +72,7 @@ _MIXSTE = LifterRecipe(
 _HOT = replace(_MIXSTE, epochs=160, loss=replace(_MIXSTE.loss, squared=False))
 _MOTIONBERT = LifterRecipe(
     learning_rate=2e-4, weight_decay=0.01, decay=0.99, epochs=120, batch=32, windows="clips",
-    loss=Loss(scaled=0.5, velocity=20.0),
+    flip="random", loss=Loss(scaled=0.5, velocity=20.0),
 )  # fmt: skip
 _MHFORMER = LifterRecipe(
     optimiser="adam", learning_rate=1e-3, decay=0.95, drop=0.5, epochs=20, batch=128
