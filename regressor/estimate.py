@@ -22,6 +22,7 @@ from regressor.refine import REFINEMENTS
 
 if TYPE_CHECKING:  # torch and mediapipe are imported when the work begins, not for --help
     from regressor.detection import Detections, Track
+    from regressor.refine.uao_track import Refined
     from regressor.smpl.fit import Fit
     from regressor.video import Video
 
@@ -140,6 +141,7 @@ class Job:
             self.camera = camera_by_lines(self.camera, first.image) if first else self.camera
         self.cache = Cache(options.cache, options.cache_mb) if options.cache else None
         self.remarks: list[str | None] = []
+        self.refined: list[Refined] = []
         tools = tools or Tools(options)
         self.body, self.network = tools.body, tools.network
 
@@ -181,8 +183,10 @@ class Job:
         else:
             seen = (track, detections, self.camera, self.body)
             how = (self.network, neutral, self.progress, self.stages, self.options.refine)
-            found, told = lift_and_fit(*seen, *how)
-            self.remarks.append(told)
+            found, refined = lift_and_fit(*seen, *how)
+            if refined:
+                self.refined.append(refined)
+                self.progress.note(f"Person {number}: {refined}")
         if self.cache:
             self.cache.keep_fit(key, found)
         return found
@@ -286,6 +290,7 @@ def run(job: Job) -> tuple[str, list[Path]]:
     """One video or picture; as `estimate`."""
     from regressor.detection import person_at, select
     from regressor.reconstruct import refine, shared_up
+    from regressor.refine.uao_track import told_of
     from regressor.stills import Still
 
     options, progress, stages = job.options, job.progress, job.stages
@@ -316,6 +321,8 @@ def run(job: Job) -> tuple[str, list[Path]]:
     for motion, path in zip(motions, paths, strict=True):
         motion.save(path)
     remarks = job.remarks + [job.cache.warning if job.cache else None]
+    if job.refined:
+        remarks.append(told_of(job.refined))
     still = isinstance(job.video, Still)
     return summary(found, tracks, job.camera, remarks, stages, still), paths
 

@@ -71,6 +71,14 @@ class Progress:
                 self._written_at = now
                 self._write(stage, done, total, self._rate.seconds_left(done, total), message)
 
+    def note(self, text: str) -> None:
+        """A line on standard error for who wants to know more: the log of a program that reads."""
+        with self._lock:
+            if self._bar:
+                self._bar.finish()
+            if self._bar or self._lines:
+                print(text, file=sys.stderr)
+
     def done(self, message: str, outputs: Sequence[str | Path] = ()) -> None:
         """The last word of a job that went well; `outputs` are the files it made."""
         self._end("done", message, {"outputs": [str(output) for output in outputs]})

@@ -30,11 +30,10 @@ def lift_and_fit(
     progress: Progress,
     stages: Stages,
     refinement: str | None = None,
-) -> tuple[Fit, str | None]:
+) -> tuple[Fit, uao_track.Refined | None]:
     """The body in the camera's axes, before anything smooths it; its own shape if `neutral`.
 
-    refinement: None, or "uao" to refine what the lifter gives. What is to be told of it comes
-    second.
+    refinement: None, or "uao" to refine what the lifter gives; what it did comes second.
     """
     network, expects = lifter
     with stages.time("lift"):
@@ -55,10 +54,10 @@ def lift_and_fit(
                 camera=camera.source,
                 report=lambda done, total: progress.update("lift", done, total),
             )
-            lifted, told = refined.joints, str(refined)
+            lifted = refined.joints
         else:
             lifted = lift(network, expects, points, track.times, picture, confidence=sure)
-            told = None
+            refined = None
         progress.update("lift", 1, 1)
     with stages.time("fit"):
         found = fit(
@@ -73,7 +72,7 @@ def lift_and_fit(
             neutral=neutral,
             report=lambda done, total: progress.update("fit", done, total),
         )
-    return found, told
+    return found, refined
 
 
 def stance(

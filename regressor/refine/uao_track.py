@@ -95,6 +95,15 @@ class Refined:
         )
 
 
+def told_of(refined: list[Refined]) -> str:
+    """What a user wants to know of it: one sentence for all people of a video."""
+    changed = np.concatenate([each.share > 0 for each in refined]).mean()
+    return (
+        f"UAO with the {refined[0].root} root and the {refined[0].camera} camera changed "
+        f"{changed:.0%} of the frames."
+    )
+
+
 def refine(
     network: nn.Module,
     expects: LifterInput,
