@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from regressor.errors import PosecastError
 from regressor.lifters.blocks import check_window
 from regressor.lifters.videopose3d import filter_widths
-from regressor.skeletons import H36M17_PARENTS
+from regressor.skeletons import COCO17, H36M17_PARENTS
 
 Edges = Sequence[Sequence[int]]
 H36M17_EDGES = [(child, parent) for child, parent in enumerate(H36M17_PARENTS) if parent >= 0]
@@ -65,13 +65,15 @@ class GLAGCN(nn.Module):
         global_local: bool = False,
         individual: bool = False,
         channels: int = 2,
+        from_coco: bool = False,
     ):
         """`frames` is odd: its prime factors are the strides (243 is 3 3 3 3 3).
 
         depth, global_local, individual: the paper's additions, see above; `depth` counts the layers
         before the strided ones. edges: (child, parent) pairs, all J joints among them.
         input_norm: False for the authors' HumanEva weights for detected keypoints, whose code holds
-        the norm of the inputs and never applies it.
+        the norm of the inputs and never applies it. from_coco: it reads COCO's 17 keypoints, which
+        become HumanEva's 15 first.
         """
         super().__init__()
         if {joint for edge in edges for joint in edge} != set(range(joints)):
@@ -80,6 +82,7 @@ class GLAGCN(nn.Module):
             )
         self.frames, self.joints, self.channels = frames, joints, channels
         self.strides, self.input_norm = filter_widths(frames), input_norm
+        self.from_coco, self.keypoints = from_coco, len(COCO17) if from_coco else joints
         self.dropout = nn.Dropout(dropout)
         graph = graph_of(edges, joints)
         self.data_bn = nn.BatchNorm1d(channels * joints)
@@ -111,6 +114,7 @@ class GLAGCN(nn.Module):
     def _features(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, 2) -> features of full length (B, C, T, J)."""
         check_window(self, keypoints)
+        keypoints = coco_to_humaneva15(keypoints) if self.from_coco else keypoints
         x = keypoints.flatten(2).transpose(1, 2)  # (B, 2J, T), a joint's coordinates side by side
         x = self.data_bn(x) if self.input_norm else x
         x = x.unflatten(1, (self.joints, self.channels)).permute(0, 2, 3, 1)
@@ -131,13 +135,27 @@ class GLAGCN(nn.Module):
 def options_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """frames, joints and dim of an authors' checkpoint, by its shapes; strides are threes.
 
-    15 joints are HumanEva's; that the weights are for detected keypoints leaves no trace.
+    15 joints are HumanEva's; that the weights are for detected keypoints leaves no trace: see
+    `for_detections`.
     """
     dim = state["fc.weight"].shape[1]
     joints = state["expand_gcn.gcn1.PA"].shape[1]
     layers = {key.split(".")[1] for key in state if key.startswith("layers_tcngcn.")}
     options = {"frames": 3 ** (len(layers) // 2), "joints": joints, "dim": dim}
     return options | ({"edges": HUMANEVA15_EDGES} if joints == 15 else {})
+
+
+def for_detections(network: GLAGCN) -> GLAGCN:
+    """The authors' HumanEva weights for COCO's keypoints, as their code for these runs them.
+
+    network: what `checkpoints.load_authors` makes of their file. Of common/s_agcn_HE_13.py.
+    """
+    own = GLAGCN(
+        network.frames, 15, network.fc.weight.shape[1], edges=HUMANEVA15_DETECTED_EDGES,
+        input_norm=False, from_coco=True,
+    )  # fmt: skip
+    own.load_state_dict(network.state_dict())
+    return own.to(network.data_bn.weight.device).train(network.training)
 
 
 def coco_to_humaneva15(keypoints: Tensor) -> Tensor:

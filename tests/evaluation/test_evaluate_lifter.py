@@ -15,12 +15,14 @@ from regressor.data.lifting import Motion17
 from regressor.data.sequences import LiftingSequence
 from regressor.errors import PosecastError
 from regressor.evaluation.lifters import costs
-from regressor.evaluation.lifters.predict import Candidate, predict
+from regressor.evaluation.lifters.predict import Candidate, check, load_candidates, predict
 from regressor.evaluation.lifters.scores import Errors, score, summarise
 from regressor.evaluation.lifters.seen import TestSet as SeenSet
 from regressor.evaluation.lifters.seen import View, read_test_set, see
 from regressor.evaluation.options import LifterEvaluation
 from regressor.evaluation.run import evaluate
+from regressor.lifters.blocks import keypoints_of
+from regressor.lifters.gla_gcn import HUMANEVA15_EDGES
 from regressor.lifters.windows import LifterInput
 from regressor.progress import Progress
 from tests.data import cmu
@@ -479,6 +481,22 @@ def test_authors_weights_on_humaneva_that_read_cocos_keypoints(tmp_path):
     refused("knows 17 keypoints, and HumanEva-I has 15", **options)
     torch.save({"model_pos": lifters.create("videopose3d", frames=27, dim=16).state_dict()}, file)
     refused("knows 17 joints, and HumanEva-I has 15", **vars(detected))
+
+
+def test_gla_gcn_s_weights_on_humaneva_read_cocos_keypoints_too(tmp_path):
+    """Their file is that of the weights for 15 keypoints; what runs them differs."""
+    write_humaneva(tmp_path, frames=9)
+    write_humaneva(tmp_path, "detectron_pt_coco", frames=9)
+    network = lifters.create("gla_gcn", frames=9, dim=8, joints=15, edges=HUMANEVA15_EDGES)
+    torch.save({"model_pos": network.state_dict()}, tmp_path / "authors.bin")
+    for name, reads in (("gt", 15), ("detectron_pt_coco", 17)):
+        found = read_test_set(tmp_path, name, None, View())
+        (one,) = load_candidates((tmp_path / "authors.bin",), "gla_gcn", "cpu")
+        check(one, found)
+        assert keypoints_of(one.network) == reads
+        sequence = found.conditions[name][0]
+        joints = predict(one, sequence, found, "published", flip=True).joints
+        assert joints.shape == (9, 15, 3) and np.isfinite(joints).all()
 
 
 def test_human36m_by_action_and_from_coco(tmp_path):

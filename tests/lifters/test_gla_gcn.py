@@ -11,6 +11,7 @@ from regressor.lifters.gla_gcn import (
     HUMANEVA15_DETECTED_EDGES,
     HUMANEVA15_EDGES,
     coco_to_humaneva15,
+    for_detections,
 )
 from tests.lifters.published import (
     assert_every_parameter_learns,
@@ -65,6 +66,11 @@ def test_humaneva_from_detected_keypoints_as_in_the_published_code():
     coco = torch.from_numpy(DETECTED_ARRAYS["input"])
     close(network(coco_to_humaneva15(coco)), DETECTED_ARRAYS["output"])
     assert torch.equal(coco, torch.from_numpy(DETECTED_ARRAYS["input"]))
+    # Their file is read as any of HumanEva's; which keypoints it is for is told by nothing in it.
+    read = filled(
+        lifters.create("gla_gcn", frames=27, dim=32, **HUMANEVA), DETECTED_FACTS["shapes"]
+    )
+    close(for_detections(read)(coco), DETECTED_ARRAYS["output"])
 
 
 def test_the_graph_is_the_published_constant(network):

@@ -17,6 +17,7 @@ from regressor.errors import FileFormatError, PosecastError
 from regressor.evaluation.lifters.seen import TestSet
 from regressor.lifters import inference
 from regressor.lifters.blocks import keypoints_of
+from regressor.lifters.gla_gcn import GLAGCN, for_detections
 from regressor.lifters.windows import LifterInput, Picture, lift
 from regressor.lifting import load_lifter
 from regressor.refine import uao_track
@@ -52,7 +53,8 @@ class Candidate:
     @property
     def in_picture(self) -> bool:
         """Whether it answers in half widths of the picture, as MotionBERT's authors' weights do."""
-        return not self.card and self.method.endswith("motionbert")
+        known = self.card.get("unit") == "picture"
+        return known if self.card else self.method.endswith("motionbert")
 
 
 @dataclass
@@ -108,7 +110,13 @@ def _load(file: Path, method: str | None, device: str) -> Candidate:
 
 
 def check(candidate: Candidate, found: TestSet) -> None:
-    """Raises PosecastError where the network knows another skeleton than the set."""
+    """Makes the candidate one for the set's keypoints, where its file doesn't tell which they are.
+
+    Raises PosecastError where the network knows another skeleton than the set.
+    """
+    network, detected = candidate.network, found.shown_skeleton == "coco17"
+    if isinstance(network, GLAGCN) and not candidate.card and network.joints == 15 and detected:
+        candidate.network = for_detections(network).requires_grad_(False)
     reads, shown = keypoints_of(candidate.network), len(JOINTS[found.shown_skeleton])
     answers, wanted = int(candidate.network.joints), len(JOINTS[found.skeleton])  # type: ignore[arg-type]
     if reads != shown:
