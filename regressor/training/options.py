@@ -78,6 +78,7 @@ _RANGES = {  # of options, both ends included
     "workers": (0, 1024), "threads": (1, 1024), "warm_up": (0, math.inf),
     "seed": (0, 2**32 - 1), "weight_decay": (0, 1), "decay": (0, 1), "drop": (0, 1),
     "clip": (0, math.inf), "subset": (0, 1), "downsample": (1, math.inf),
+    "heat": (0, math.inf), "rest": (0, math.inf),
 }  # fmt: skip
 
 
@@ -173,8 +174,8 @@ class ImageTraining(RunOptions):
                 "There is nothing to learn from: give --data FOLDER, or --people and a number."
             )
         given = {n: getattr(self, n) for n in names if getattr(self, n, None) is not None}
-        if bad := [n for n in given if n in _POSITIVE and given[n] <= 0]:
-            raise PosecastError(f"--{bad[0].replace('_', '-')} has to be above 0.")
+        if bad := [n for n in given if n in _POSITIVE and not 0 < given[n] < math.inf]:
+            raise PosecastError(f"--{bad[0].replace('_', '-')} has to be above 0, and finite.")
         return given
 
 

@@ -1,5 +1,6 @@
 """Trainings of PersPose of a few seconds: a tiny network, people of 48 pixels."""
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -171,6 +172,8 @@ def test_a_training_starts_from_the_pyramid_of_a_located_network(options, tmp_pa
         ({"backbone": "w7"}, "--backbone w7 isn't known: choose w48"),
         ({"pixels": 100}, "--pixels 100 has to be a multiple of 32"),
         ({"batch": 0}, "--batch has to be above 0"),
+        ({"learning_rate": math.nan}, "--learning-rate has to be above 0"),
+        ({"heat": -1.0}, "--heat -1 has to be at least 0"),
         ({"sets": ("lsp",)}, "--sets lsp isn't in the mixture 3dpw"),
         ({"first_beta": 1.5}, "--first-beta 1.5 has to be from 0 to 1"),
         ({"average": 2.0}, "--average 2 has to be from 0 to 1"),
