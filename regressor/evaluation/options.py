@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -145,6 +145,12 @@ class LifterEvaluation(command.Reporting):
     held_out: tuple[str, ...] | None = None
     """The subjects whose motions are judged on: those that `train lifter --held-out` left out (2 7
     17 55 127, of the CMU motion set, if not given)."""
+    up: Literal["y", "z"] | None = None
+    """The axis that points up in BVH files, y if not given."""
+    metres_per_unit: float | None = None
+    """How many metres a unit of BVH files is; guessed by the legs' length if not given."""
+    amc_fps: float | None = None
+    """Frames a second of AMC files, which don't tell it; CMU's 120 if not given."""
     cameras: int = 2
     """How many cameras see each motion."""
     seed: int = 1
@@ -160,3 +166,8 @@ class LifterEvaluation(command.Reporting):
 
     def reads(self) -> Sequence[Path | None]:
         return [*self.checkpoint, self.data]
+
+    def reading(self) -> dict[str, Any]:
+        """What was given of how motion capture is read (`data.mocap_files.MocapOptions`)."""
+        names = ("held_out", "up", "metres_per_unit", "amc_fps")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}

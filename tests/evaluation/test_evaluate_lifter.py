@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from regressor import checkpoints, images, lifters, skeletons
-from regressor.data import mocap
+from regressor.data import mocap, mocap_files
 from regressor.data.lifting import Motion17
 from regressor.data.sequences import LiftingSequence
 from regressor.errors import PosecastError
@@ -249,7 +249,7 @@ def test_motions_are_seen_at_the_rate_asked_for_on_one_body(motions, tmp_path):
     write_bvh(tmp_path / "ann" / "walk.bvh", frames=51, fps=25)  # two seconds
     write_bvh(tmp_path / "bob" / "turn.bvh", frames=26, fps=25)
     for path, held, wanted in (
-        (motions, None, {12.5: [30, 20], 25: [60, 40]}),
+        (motions, mocap_files.HELD_OUT, {12.5: [30, 20], 25: [60, 40]}),
         (tmp_path, ("bob", "ann"), {12.5: [26, 13], 25: [51, 26]}),
     ):
         for fps, lengths in wanted.items():
@@ -274,7 +274,7 @@ def test_subjects_whom_a_training_knew_are_told(tmp_path, motions):
     assert told in message and told in paths[0].read_text()
     message, paths = evaluate(LifterEvaluation(**options, held_out=("1",)), Progress("none"))
     assert "may have learned" not in message and "subject 1" in message
-    refused("--held-out is for motions", **{
+    refused("--held-out is for motion capture", **{
         **options, "data": write_sequences(tmp_path / "3dhp"), "held_out": ("1",), "noise": None
     })  # fmt: skip
 

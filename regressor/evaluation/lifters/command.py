@@ -35,7 +35,7 @@ def evaluate_lifters(options: LifterEvaluation, progress: Progress) -> tuple[str
     candidates = load_candidates(options.checkpoint, options.method, options.device)
     view = View(options.fps, options.cameras, options.seed)
     found = read_test_set(
-        options.data, options.detections, options.noise, view, options.as_h36m, options.held_out
+        options.data, options.detections, options.noise, view, options.as_h36m, **options.reading()
     )
     for candidate in candidates:
         check(candidate, found)

@@ -9,6 +9,7 @@ fixed seeds: every network sees the same.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,6 @@ from torch import Tensor
 from regressor.cameras import assumed_fov, intrinsics_from_fov
 from regressor.data.keypoint_noise import DetectorNoise
 from regressor.data.lifting import Motion17, Sampler, Views
-from regressor.data.mocap_files import HELD_OUT
 from regressor.data.sequences import LiftingSequence, LiftingSet, read_set, recognise
 from regressor.errors import PosecastError
 from regressor.skeletons import to_h36m17
@@ -67,22 +67,22 @@ def read_test_set(
     noise: Sequence[float] | None,
     view: View,
     as_h36m: bool = False,
-    held_out: Sequence[str] | None = None,
+    **motions: Any,
 ) -> TestSet:
     """The held-out part of the data at `path`. Raises PosecastError for what can't be judged.
 
     as_h36m: networks are to see the keypoints on Human3.6M's joints, whatever they are on.
-    held_out: the subjects whose motions are taken, MocapOptions' if not given; for motions alone.
+    motions: how motions are read, and whose (`data.mocap_files.MocapOptions`).
     """
     if recognise(path) == "mocap_files":
-        held_out = tuple(held_out or HELD_OUT)
-        motions = read_set(
-            path, "test", detections, fps=view.fps, shapes=1, seed=BODY_SEED, held_out=held_out
-        ).motions
-        return _seen(motions, (0.0, 1.0) if noise is None else noise, view)
-    if held_out is not None:
+        found = read_set(
+            path, "test", detections, fps=view.fps, shapes=1, seed=BODY_SEED, **motions
+        )
+        return _seen(found.motions, (0.0, 1.0) if noise is None else noise, view)
+    for name in motions:
         raise PosecastError(
-            "--held-out is for motions, and this set has a split of its own: leave it out."
+            f"--{name.replace('_', '-')} is for motion capture, and {path} is a data set: leave it "
+            "out."
         )
     found = read_set(path, "test", detections)
     if noise is not None and list(noise) != [0]:
