@@ -129,18 +129,19 @@ class Chunks:
         """The windows of some rows (B, 4) of the table."""
         flipped = rows[:, 3] == 1
         around = np.arange(-self.pad, self.frames + self.pad) - self.causal_shift
-        inputs = self.all_inputs[self._frames(rows, around)]
+        inputs = self.all_inputs[self.frames_of(rows, around)]
         inputs[flipped] = flip_points(inputs[flipped], self.keypoint_skeleton)
         targets = cameras = None
         if self.all_targets is not None:
-            targets = self.all_targets[self._frames(rows, np.arange(self.frames))]
+            targets = self.all_targets[self.frames_of(rows, np.arange(self.frames))]
             targets[flipped] = flip_points(targets[flipped], self.skeleton)
         if self.cameras is not None:
             cameras = np.stack([self.cameras[i] for i in rows[:, 0]])
             cameras[flipped] = flip_camera(cameras[flipped])
         return inputs, targets, cameras
 
-    def _frames(self, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    def frames_of(self, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """(B, S) frames, counted through all sequences, that lie so many steps after the first."""
         last = self.lengths[rows[:, 0]] - 1
         within = np.clip(rows[:, 1, None] + steps, 0, last[:, None])
         return self.offsets[rows[:, 0]][:, None] + within

@@ -5,8 +5,8 @@ of all recordings, 50 a second: `joint_2d` (N, 17, 2) px, a fine-tuned Stacked H
 `confidence` (N, 17) or (N, 17, 1); `joint3d_image` (N, 17, 3), x and y in px, z in the same unit;
 `camera_name`; `source`, as in s_09_act_02_subact_01_ca_01. In "test" alone: `action`;
 `joints_2.5d_image` (N, 17, 3) mm, which is `joint3d_image` times `2.5d_factor` (N,), mm a pixel at
-the root's depth. That is what scores are of: networks trained on this file answer in the picture's
-units, and the factor, which no network knows, makes millimetres of them.
+the root's depth. That is what scores are of: networks learn and answer in the picture's units, and
+the factor, which no network knows, makes millimetres of them.
 """
 
 from pathlib import Path
@@ -26,27 +26,23 @@ LEFT_OUT = ("s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subac
 
 
 def read(path: Path, split: str, detections: str = "gt") -> LiftingSet:
-    """The test split of the file `path`, or of the file of that name in the folder `path`.
+    """A split of the file `path`, or of the file of that name in the folder `path`.
 
     detections: "sh" for the file's own, with confidence; "gt" for x and y of the labels. Joints
-    are in metres, and `scale` is what MotionBERT's answers are multiplied by. Raises PosecastError
-    for the training split, which has no factor.
+    to learn from are in half widths of the picture, those to test on in metres, where `scale` is
+    what answers are multiplied by.
     """
     if detections not in ("gt", "sh"):
         raise PosecastError(f"{FILE} has no detections {detections!r}: choose gt or sh.")
     file = path / FILE if path.is_dir() else path
     stored = Tree(file, load_pickle(file)).at(split)
-    if not {"2.5d_factor", "joints_2.5d_image"} <= dict(stored.items()).keys():
-        raise PosecastError(
-            f"{file} has no 2.5d_factor for its {split} split, so that its joints are in pixels "
-            "alone, and lifters learn metres here: train on data_3d_h36m.npz, and evaluate on this."
-        )
     sources = _texts(stored, "source")
     count = len(sources)
-    joints = stored.at("joints_2.5d_image").array(count, 17, 3) / 1000
-    factors = stored.at("2.5d_factor").array(count)
-    points = _keypoints(stored, detections, count)
-    actions, names = _texts(stored, "action", count), _texts(stored, "camera_name", count)
+    points, names = _keypoints(stored, detections, count), _texts(stored, "camera_name", count)
+    learned = split == "train"
+    joints = stored.at("joint3d_image" if learned else "joints_2.5d_image").array(count, 17, 3)
+    factors = None if learned else stored.at("2.5d_factor").array(count)
+    actions = None if learned else _texts(stored, "action", count)
     sequences = []
     for part in runs(sources):
         source, name = sources[part.start], names[part.start]
@@ -57,21 +53,22 @@ def read(path: Path, split: str, detections: str = "gt") -> LiftingSet:
         if name not in placed:
             raise FileFormatError(f"{file}: {source} is of no camera that is known: {name}.")
         camera = placed[name]
+        half = camera.width / 2
         sequences.append(
             LiftingSequence(
                 name=source,
                 subject=subject,
-                action=actions[part.start],
+                action=actions[part.start] if actions else "",
                 keypoints=points[part],
-                joints=joints[part],
+                joints=joints[part] / (half if learned else 1000),
                 fps=FPS,
                 width=camera.width,
                 height=camera.height,
                 intrinsics=camera.intrinsics,
-                scale=factors[part] * camera.width / 2000,
+                scale=None if factors is None else factors[part] * half / 1000,
             )
         )
-    return LiftingSet("Human3.6M (MotionBERT's)", sequences)
+    return LiftingSet("Human3.6M (MotionBERT's)", sequences, unit="picture" if learned else "m")
 
 
 def _keypoints(stored: Tree, detections: str, count: int) -> np.ndarray:

@@ -73,7 +73,9 @@ class LiftingSet:
     skeleton: str = "h36m17"  # of the joints: a name in `skeletons.JOINTS`
     keypoint_skeleton: str = "h36m17"  # of the keypoints; detectors may have their own
     root: int = 0  # the joint that targets are relative to
-    unit: str = "m"  # what published networks of this set answer in; here all is in metres
+    # What published networks of this set answer in; here all is in metres, but what "picture" is to
+    # be learned from: half widths of it (`data.h36m_motionbert`).
+    unit: str = "m"
     motions: list["Motion17"] = field(default_factory=list)  # of mocap; then no sequences
 
     @property

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from regressor.data.chunks import subset_of
+from regressor.data.h36m_motionbert import FILE
 from regressor.data.lifting import Motion17, Sampler
 from regressor.data.mocap_files import Z_UP
 from regressor.data.sequences import LiftingSet, read_set
@@ -18,7 +19,7 @@ from regressor.training.lifters.losses import Loss
 from regressor.training.lifters.options import LifterTraining
 from regressor.training.lifters.recipes import PAPER, LifterRecipe
 from tests.data import cmu
-from tests.data.lifting_files import write_3dhp
+from tests.data.lifting_files import write_3dhp, write_motionbert
 from tests.data.mocap_writers import write_bvh
 from tests.training.test_lifter_data import sequence
 
@@ -136,3 +137,17 @@ def test_a_training_sees_the_thinned_set(tmp_path):
     cmu.write(tmp_path / "mocap" / "cmu_motion.npz", subjects=(1, 2, 3))
     with pytest.raises(PosecastError, match="is for data sets"):
         material(replace(made, data=tmp_path / "mocap"), made.recipe(), Shape(9, 2))
+
+
+def test_motionbert_s_file_is_learned_in_the_picture_s_units(tmp_path):
+    write_motionbert(tmp_path / FILE, frames=9)
+    made = options("motionbert", frames=9, detections="sh", data=tmp_path)
+    seen = material(made, made.recipe(), Shape(9, 3))
+    assert (seen.unit, seen.confidence, len(seen.windows)) == ("picture", True, 2)
+    (batch,) = seen.checks
+    test = read_set(tmp_path, "test", "sh").sequences
+    for i, one in enumerate(test):
+        relative = one.joints - one.joints[:, :1]
+        np.testing.assert_allclose(batch["target"][i], relative, atol=1e-6)
+        assert one.scale is not None
+        np.testing.assert_array_equal(batch["scale"][i, :, 0, 0], one.scale)

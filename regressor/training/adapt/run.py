@@ -118,7 +118,10 @@ def read_source(options: AdaptTraining, begun: Begun, split: str) -> LiftingSet 
     if split == "test" and not options.check_windows:
         return None
     if recognise(options.source) != "mocap_files":
-        return read_set(options.source, split)
+        found = read_set(options.source, split)
+        if found.unit == "picture":
+            raise PosecastError(f"{found.name} has no metres to learn from: name another --source.")
+        return found
     train = split == "train"
     return read_set(
         options.source, split, fps=begun.fps, held_out=tuple(options.held_out),

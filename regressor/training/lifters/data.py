@@ -21,7 +21,9 @@ from regressor.errors import PosecastError
 from regressor.training.lifters.options import LifterTraining
 from regressor.training.lifters.recipes import Flip, LifterRecipe, Windows
 
-Batch = dict[str, Tensor]  # inputs (B, T, K, C), target (B, T, J, 3)
+# inputs (B, T, K, C), target (B, T, J, 3); to check on also noisy, and scale (B, T, 1, 1) where
+# the answers' unit is the picture's and the target's is the metre
+Batch = dict[str, Tensor]
 BLOCK = 64  # windows of motion capture that are drawn together
 CHECK_SEED = 7
 NOISES = {"clean": 0.0, "noisy": 1.0}
@@ -89,6 +91,8 @@ class SetWindows(Dataset):
             [inputs for inputs, _ in parts], [joints for _, joints in parts], shape.frames, 1,
             skeleton=data.skeleton, keypoint_skeleton=data.keypoint_skeleton,
         )  # fmt: skip
+        scales = [one.scale for one in sequences if one.scale is not None]
+        self.scale = np.concatenate(scales) if scales else None
         lengths = [len(sequence) for sequence in sequences]
         self.table = window_table(lengths, shape.frames, windows, flip is True)
         self.seed, self.chance = seed, 0.5 * (flip == "random")
@@ -107,7 +111,11 @@ class SetWindows(Dataset):
         rows[:, 3] ^= turned
         inputs, target, _ = self.chunks.gather(rows)
         assert target is not None
-        return {"inputs": torch.from_numpy(inputs), "target": torch.from_numpy(target)}
+        batch = {"inputs": torch.from_numpy(inputs), "target": torch.from_numpy(target)}
+        if self.scale is not None:
+            frames = self.chunks.frames_of(rows, np.arange(target.shape[1]))
+            batch["scale"] = torch.from_numpy(self.scale[frames])[..., None, None]
+        return batch
 
     @lru_cache(maxsize=2)  # noqa: B019 - a training has one such set
     def _order(self, epoch: int) -> np.ndarray:
@@ -172,6 +180,7 @@ class Material:
     held_out: str
     keypoint_skeleton: str = "h36m17"
     confidence: bool = False  # whether the third channel of inputs is a detector's, not ones
+    unit: str = "m"  # of the answers: "picture" where that is what is learned
 
 
 def material(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> Material:
@@ -203,6 +212,7 @@ def material(options: LifterTraining, recipe: LifterRecipe, shape: Shape) -> Mat
         windows, checks, "screen", data.sequences[0].fps, data.skeleton, data.root,
         f"{len(data.sequences)} sequences, {len(windows)} windows", "the test split",
         data.keypoint_skeleton, shape.channels == 3 and confident(data),
+        "picture" if data.unit == "picture" else "m",
     )  # fmt: skip
 
 

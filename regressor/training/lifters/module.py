@@ -68,6 +68,8 @@ class Lifting(Learning):
         target = batch["target"]
         predicted = self.best(batch["inputs"]).float()
         target = matching(self.best, target, predicted.shape[1])
+        if "scale" in batch:  # it answers in the picture's units
+            predicted = predicted * matching(self.best, batch["scale"], predicted.shape[1])
         predicted, target = (
             joints - joints[..., self.root : self.root + 1, :] for joints in (predicted, target)
         )
@@ -112,7 +114,7 @@ def answer(network: nn.Module, inputs: Tensor, target: Tensor) -> list[tuple[Ten
 
 
 def matching(network: nn.Module, target: Tensor, count: int) -> Tensor:
-    """The `count` frames of windows' targets (B, T, J, 3) that the network answers for."""
+    """The `count` frames of windows' targets (B, T, …) that the network answers for."""
     first = 0 if network.answers == "window" else int(network.frames) // 2  # pyright: ignore
     return target[:, first : first + count]
 

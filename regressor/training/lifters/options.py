@@ -9,6 +9,7 @@ from regressor.data import mocap
 from regressor.errors import PosecastError
 from regressor.training.lifters.losses import Loss
 from regressor.training.lifters.recipes import (
+    Flip,
     LifterRecipe,
     Optimiser,
     Preset,
@@ -110,9 +111,9 @@ class LifterTraining(LifterOptions):
     windows: Windows | None = None
     """Of a data set. chunks: they follow each other; frames: one around each frame; clips: they
     overlap by two thirds, none beyond the ends."""
-    flip: bool | None = None
-    """Learn from the mirrored windows of a data set too (GLA-GCN's -da); half of the windows of
-    motion capture are mirrored in any case."""
+    flip: Flip | None = None
+    """Learn from the mirrored windows of a data set too (GLA-GCN's -da), or mirror them at random;
+    half of the windows of motion capture are mirrored in any case."""
     label_noise: bool | None = None
     """Turn targets by -5, 0 or 5 degrees about the viewing axis and scale their x and y by 0.95, 1
     or 1.05, as GLA-GCN's code does."""

@@ -104,6 +104,7 @@ def card_of(
         "skeleton": seen.skeleton,
         "keypoint_skeleton": seen.keypoint_skeleton,
         "confidence": seen.confidence,
+        "unit": seen.unit,
         "data": options.data.name,
         "preset": options.preset,
         "held_out": seen.held_out,
