@@ -63,6 +63,11 @@ def check_inputs(job: Job, options) -> None:
     """Says now, not after minutes of work, what can't be read or written."""
     for name in options.export:
         export.check(name)
+    if job.video is not None and job.video.is_dir():
+        raise JobError(
+            f"{job.video} is a folder: name the videos or pictures in it, each of which becomes a "
+            ".blend; the panel in Blender puts a folder's pictures side by side."
+        )
     for path, what in (
         (job.video, "video"),
         (options.background, "video"),

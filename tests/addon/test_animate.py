@@ -93,6 +93,13 @@ def test_a_video_that_is_not_there(job):
     assert job.made() == set()
 
 
+def test_a_folder_is_told_how_its_pictures_are_named(job):
+    status, _, errors = job.run(*WORDS, ".")
+    assert status == 1 and len(sentences(errors)) == 1
+    assert f"{job.folder} is a folder: name the videos or pictures in it" in errors
+    assert job.made() == set()
+
+
 @pytest.mark.parametrize(
     ("how", "told"),
     [
