@@ -41,12 +41,17 @@ class LifterOptions(RunOptions):
     frames: int | None = None
     """Frames of a window."""
     dim: int | None = None
+    """Channels of each joint, or of a frame where the network has one vector for all."""
     depth: int | None = None
+    """How many of its blocks follow each other."""
     heads: int | None = None
+    """Of each attention; they share the channels."""
     options: dict[str, float] = field(default_factory=dict)
     """Further options of the network."""
     batch: int | None = None
+    """Windows a step, on each device."""
     learning_rate: float | None = None
+    """Its highest value."""
     fps: float | None = None
     """Frames a second of motion capture, a divisor of its own rate."""
     shapes: int = 4
@@ -75,14 +80,14 @@ class LifterTraining(LifterOptions):
     """Options of `train lifter`. What isn't given is as in the preset."""
 
     data: Path
-    """What to learn from: the folder or file of a data set (Human3.6M, MPI-INF-3DHP, HumanEva,
-    3DPW), or motion capture (cmu_motion.npz, BVH, ASF/AMC, AMASS), which random cameras see."""
+    """What to learn from: the folder or file of a data set (Human3.6M, also in MotionBERT's file,
+    MPI-INF-3DHP, HumanEva, 3DPW), or motion capture (cmu_motion.npz, BVH, ASF/AMC, AMASS), which random cameras see."""
     model: str = "ktpformer"
     """A lifter's name."""
     preset: Preset = "cpu"
     """paper: the authors' network and training; cpu: a small one for a processor, 60 minutes."""
     detections: str = "gt"
-    """The 2D keypoints of a data set: gt, cpn_ft_h36m_dbb, …"""
+    """The 2D keypoints of a data set: gt, cpn_ft_h36m_dbb, …, sh of MotionBERT's file."""
     up: Literal["y", "z"] | None = None
     """The axis that points up in BVH files, y if not given."""
     metres_per_unit: float | None = None
