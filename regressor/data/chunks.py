@@ -1,8 +1,7 @@
 """The windows that published lifters are trained and tested on.
 
 VideoPose3D, common/generators.py (ChunkedGenerator) and run.py; KTPFormer, common/generators.py
-(ChunkedGenerator_Seq) and run_ktpformer.py (eval_data_prepare); MotionBERT, lib/utils/utils_data.py
-(split_clips). Frames outside a sequence are its edge frame, repeated.
+(ChunkedGenerator_Seq). Frames outside a sequence are its edge frame, repeated.
 """
 
 import hashlib
@@ -28,27 +27,6 @@ def chunk_table(lengths: Sequence[int], frames: int, flips: bool = False) -> np.
         for flip in (0, 1) if flips else (0,):
             rows += [(number, start, start + frames, flip) for start in starts]
     return np.array(rows, np.int64).reshape(-1, 4)
-
-
-def windows_to_test(length: int, frames: int) -> np.ndarray:
-    """(N, frames) frame numbers: windows side by side, the last one ending with the sequence.
-
-    Frames of a last window that overlaps count twice in KTPFormer's scores; a sequence shorter than
-    a window goes on with its last frame.
-    """
-    last = max(length - frames, 0)
-    starts = np.array(sorted({*range(0, last + 1, frames), last}))
-    return np.minimum(starts[:, None] + np.arange(frames), length - 1)
-
-
-def clip_starts(lengths: Sequence[int], frames: int, stride: int) -> np.ndarray:
-    """First frames of all clips within recordings that lie one behind the other (MotionBERT's)."""
-    offsets = np.cumsum([0, *lengths])
-    starts = [
-        offset + np.arange(0, length - frames + 1, stride)
-        for offset, length in zip(offsets, lengths, strict=False)
-    ]
-    return np.concatenate([np.zeros(0, np.int64), *starts])
 
 
 def subset_of(length: int, share: float, every: int = 1) -> slice:
@@ -89,10 +67,9 @@ class Chunks:
 
     inputs: a (T, K, 2 or 3) array each sequence, normalised; targets: a (T, J, 3) each, or None;
     cameras: a (9,) each, or None. frames: those predicted at once, 1 for networks that see `pad`
-    frames more on both sides (`causal_shift` moves these into the past). Yields inputs
-    (B, frames + 2 pad, K, C), targets (B, frames, J, 3) or None, cameras (B, 9) or None; the
-    epoch's last batch may be smaller. Left and right are by two skeletons, as detectors' keypoints
-    may be others than the targets' joints.
+    frames more on both sides. Yields inputs (B, frames + 2 pad, K, C), targets (B, frames, J, 3) or
+    None, cameras (B, 9) or None; the epoch's last batch may be smaller. Left and right are by two
+    skeletons, as detectors' keypoints may be others than the targets' joints.
     """
 
     inputs: Sequence[np.ndarray]
@@ -100,7 +77,6 @@ class Chunks:
     frames: int
     batch: int
     pad: int = 0
-    causal_shift: int = 0
     flips: bool = False
     cameras: Sequence[np.ndarray] | None = None
     skeleton: str = "h36m17"
@@ -128,7 +104,7 @@ class Chunks:
     def gather(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         """The windows of some rows (B, 4) of the table."""
         flipped = rows[:, 3] == 1
-        around = np.arange(-self.pad, self.frames + self.pad) - self.causal_shift
+        around = np.arange(-self.pad, self.frames + self.pad)
         inputs = self.all_inputs[self.frames_of(rows, around)]
         inputs[flipped] = flip_points(inputs[flipped], self.keypoint_skeleton)
         targets = cameras = None

@@ -6,17 +6,14 @@ import pytest
 from regressor.data.chunks import (
     Chunks,
     chunk_table,
-    clip_starts,
     draw_from,
     flip_camera,
     flip_points,
     subset_of,
-    windows_to_test,
 )
 from tests.lifters.published import golden
 
 FACTS, ARRAYS = golden("lifting_data")
-FORMATS, _ = golden("keypoint_formats")
 LENGTHS = (20, 9, 5)
 
 
@@ -48,26 +45,12 @@ def test_the_first_batch_is_the_published_one():
 
 
 def test_an_epoch_has_every_window_once_and_the_next_another_order():
-    chunks = Chunks(sequences(2), None, frames=1, batch=7, pad=1, causal_shift=1)
+    chunks = Chunks(sequences(2), None, frames=1, batch=7, pad=1)
     first, second = ([batch for batch, _, _ in chunks] for _ in range(2))
     assert len(first) == len(chunks) == 5 and len(first[-1]) == 34 - 28
-    # With the shift, the last frame seen is the one predicted.
-    seen = np.concatenate(first)[:, -1, 0, 0]
+    seen = np.concatenate(first)[:, 1, 0, 0]  # the middle frame is the one predicted
     assert sorted(seen) == sorted(np.concatenate([s[:, 0, 0] for s in sequences(2)]))
-    assert not np.array_equal(seen, np.concatenate(second)[:, -1, 0, 0])
-
-
-@pytest.mark.parametrize("length", LENGTHS)
-def test_test_windows_are_ktpformer_s(length):
-    wanted = np.array(FACTS["ktpformer_eval_windows_T9"][str(length)])
-    offset = 100 * LENGTHS.index(length)
-    assert (windows_to_test(length, 9) + offset).tolist() == wanted.tolist()
-
-
-def test_clips_are_motionbert_s():
-    lengths = (500, 243, 324)
-    assert clip_starts(lengths, 243, 81).tolist() == FORMATS["split_clips_starts"]
-    assert clip_starts((5,), 243, 81).tolist() == []
+    assert not np.array_equal(seen, np.concatenate(second)[:, 1, 0, 0])
 
 
 def test_subsets_are_the_published_ones():

@@ -29,6 +29,10 @@ def test_windows_are_the_published_ones():
     assert centres == [row[1] for row in facts["chunks_stride1"]]
     clips = window_table(lengths, 9, "clips")
     assert clips[:, :2].tolist() == [[0, 0], [0, 3], [0, 6], [0, 9], [1, 0], [2, 0]]
+    lengths = np.array([500, 243, 324])
+    clips = window_table(lengths, 243, "clips")
+    starts = clips[:, 1] + (np.cumsum(lengths) - lengths)[clips[:, 0]]
+    assert starts.tolist() == golden("keypoint_formats")[0]["split_clips_starts"]
 
 
 def test_keypoints_lie_on_the_screen_and_joints_about_the_root():

@@ -148,7 +148,8 @@ def window_table(
 ) -> np.ndarray:
     """(M, 4) sequence, first frame, end, flip (`data.chunks`); first may be before 0.
 
-    Around each frame the window reaches frames // 2 back.
+    Around each frame the window reaches frames // 2 back. Clips are MotionBERT's (split_clips in
+    lib/utils/utils_data.py), but that a recording shorter than a clip is one too.
     """
     if windows == "frames":
         table = chunk_table(lengths, 1, flip)
