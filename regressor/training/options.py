@@ -100,15 +100,19 @@ class RunOptions:
     save_minutes: float = 5.0
     """Between saved states."""
     log_every: int = 20
+    """Steps between lines of the log and points of the curves."""
     workers: int = 0
     """Processes that read data."""
     devices: str = "auto"
     """How many devices, or which (0,1)."""
     accelerator: str = "auto"
+    """As Lightning names it: cpu, gpu, …; auto takes what is there."""
     precision: str = "32-true"
     """As Lightning names it: bf16-mixed and 16-mixed save time and memory on a GPU."""
     threads: int | None = None
+    """Of the processor; as many as torch takes if nothing is said."""
     seed: int = 0
+    """Of the first weights and of all that is drawn."""
 
     @property
     def folder(self) -> Path:

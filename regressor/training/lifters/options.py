@@ -61,6 +61,7 @@ class LifterOptions(RunOptions):
     check_windows: int = 384
     """Held-out windows on which errors are measured; 0 for none."""
     check_every: int = 1000
+    """Steps between checks on what is held out."""
     log_every: int = 50
     threads: int | None = None
     """Of the processor; the cpu preset takes one if nothing is said."""
@@ -81,7 +82,8 @@ class LifterTraining(LifterOptions):
 
     data: Path
     """What to learn from: the folder or file of a data set (Human3.6M, also in MotionBERT's file,
-    MPI-INF-3DHP, HumanEva, 3DPW), or motion capture (cmu_motion.npz, BVH, ASF/AMC, AMASS), which random cameras see."""
+    MPI-INF-3DHP, HumanEva, 3DPW), or motion capture (cmu_motion.npz, BVH, ASF/AMC, AMASS), which
+    random cameras see."""
     model: str = "ktpformer"
     """A lifter's name."""
     preset: Preset = "cpu"
