@@ -130,12 +130,14 @@ def load_network(
 
 
 def boxes_of(track: Track, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """Square boxes about the keypoints that were surely seen: centre (T, 2) and side (T,), px."""
-    surely = (track.confidence > CONFIDENT)[..., None]
-    few = surely.sum(axis=1) < 4
-    low = np.where(surely, track.keypoints, np.inf).min(axis=1)
-    high = np.where(surely, track.keypoints, -np.inf).max(axis=1)
-    low, high = np.where(few, track.boxes[:, :2], low), np.where(few, track.boxes[:, 2:], high)
+    """Square boxes about the whole person: centre (T, 2) and side (T,), px.
+
+    About keypoints that the detector only guesses as well: of people whose legs are hidden or out
+    of the picture, a box of the rest shows networks somebody small, or crouching.
+    """
+    few = (track.confidence > CONFIDENT).sum(axis=1, keepdims=True) < 4
+    low = np.where(few, track.boxes[:, :2], track.keypoints.min(axis=1))
+    high = np.where(few, track.boxes[:, 2:], track.keypoints.max(axis=1))
     side = MARGIN * np.maximum(high - low, 8).max(axis=1)
     return smooth((low + high) / 2, STEADY_S, fps), np.maximum(smooth(side, STEADY_S, fps), 8)
 
