@@ -1,9 +1,9 @@
-"""What an image network says of a film's pictures, brought together over time.
+"""What an image network says of a film's pictures, brought together over time and with keypoints.
 
 Each picture is looked at by itself, and in every one the network is wrong otherwise. In a film it
 is one person before one camera: their shape is one, they move smoothly, and the detector sees in
 each frame where they are. So what the network says is only what a lifter's joints are elsewhere:
-the body is fitted to both as for lifters. Single pictures stay what the network says.
+the body is fitted to both as for lifters. A single picture is a film of one frame.
 """
 
 import roma
@@ -27,9 +27,9 @@ LEAST_TRUST = 1e-3  # so that there is something in long gaps, too
 def over_time(shot: Shot, seen: Fit, progress: Progress) -> Fit:
     """The motion through a film whose pictures gave `seen`.
 
-    For a single picture it is `seen` itself, and where no keypoint was surely seen.
+    It is `seen` itself where no keypoint was surely seen.
     """
-    if len(shot.track) == 1 or shot.track.confidence.max() <= CONFIDENT:
+    if shot.track.confidence.max() <= CONFIDENT:
         progress.update("fit", 1, 1)
         return seen
     track, body = shot.track, shot.body
