@@ -9,6 +9,8 @@ python -m regressor.evaluate joints SETS --set h36m-p2 --smpl SMPL --checkpoint 
 python -m regressor.evaluate people --checkpoint weights.safetensors --poses poses.npz
 
 python -m regressor.evaluate lifter --checkpoint A.safetensors B.safetensors --data cmu_motion.npz
+
+python -m regressor.evaluate lifter --checkpoint A.safetensors --data FOLDER_OF_BVH --held-out ann
 """
 
 if __name__ == "__main__":  # Ctrl-C is answered from here on, also while the rest is imported

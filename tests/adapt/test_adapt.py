@@ -129,6 +129,7 @@ def test_the_lifter_is_one_that_estimate_takes(options, adapt_lifter, capsys):
     assert np.isfinite(joints).all()
     card = checkpoints.read_metadata(made.output)["card"]
     assert card["adapted"]["by"] == "PoseDA: GPA and LPA" and card["steps"] == 3
+    assert card["held_out_subjects"] == list(made.held_out)
     told = capsys.readouterr().out
     assert "10 frames" in told and "the generator first" in told and "held out: mpjpe" in told
 

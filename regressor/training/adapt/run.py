@@ -87,7 +87,9 @@ def adapt_lifter(
         generator = learn_generator(options, parts["train"], targets, cameras)
     shape = Shape.of(network)
     seen = material(options, recipe, begun, shape, parts, targets, generator, cameras)
-    more = {"adapted": how(options, targets)}
+    more: dict[str, Any] = {"adapted": how(options, targets)}
+    if recognise(options.source) == "mocap_files":
+        more["held_out_subjects"] = list(options.held_out)
     return learn(training, recipe, seen, network, begun.sizes, more)
 
 
