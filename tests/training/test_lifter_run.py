@@ -212,7 +212,7 @@ def test_what_cannot_be_is_told_in_a_sentence(options, tmp_path):
         train_lifter(options("one", steps=2, model="ktpformer"))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "\udcff"])
+@pytest.mark.parametrize("text", ["{", "[]", "\udcff"], ids=["cut", "no table", "no text"])
 def test_damaged_files_of_a_training_are_told_in_a_sentence(options, text):
     one = options("one", steps=1)
     one.folder.mkdir()
