@@ -94,7 +94,7 @@ class Scene:
 
     def turn(self, number: int) -> torch.Tensor:
         """(3, 3): the smallest rotation that brings the person's box onto the axis."""
-        points = self.keypoints[number][self.inside(number)]
+        points = self.keypoints[number]
         middle = torch.cat([(points.amin(0) + points.amax(0)) / 2, torch.ones(1)])
         ray = torch.linalg.solve(CAMERA, middle)
         ray, ahead = ray / ray.norm(), torch.tensor([0.0, 0.0, 1.0])
