@@ -1,5 +1,6 @@
 """The network that lifts keypoints, ready to work on its device."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from regressor.lifters.windows import LifterInput
 if TYPE_CHECKING:
     from torch import nn
 
-# Published weights saw Human3.6M's films, MotionBERT's the detector's confidence as well.
+# Published weights saw Human3.6M's films, MotionBERT's the detector's confidence as well; these
+# alone answer in the picture's units.
 AUTHORS_INPUT = LifterInput("screen", 50.0, confidence=True)
 
 
@@ -52,7 +54,8 @@ def load_lifter(
             )
         expects = _expected(card)
     else:
-        network, card, expects = checkpoints.load_authors(method, file), {}, AUTHORS_INPUT
+        network, card = checkpoints.load_authors(method, file), {}
+        expects = replace(AUTHORS_INPUT, metric=not method.endswith("motionbert"))
     if not any_skeleton:
         check_skeleton(file, network, card)
     return network.to(device), expects
@@ -71,4 +74,7 @@ def check_skeleton(file: Path, network: "nn.Module", card: dict) -> None:
 
 
 def _expected(card: dict) -> LifterInput:
-    return LifterInput(card["coordinates"], card["fps"], bool(card.get("confidence", False)))
+    return LifterInput(
+        card["coordinates"], card["fps"], bool(card.get("confidence", False)),
+        metric=card.get("unit", "m") == "m",
+    )  # fmt: skip

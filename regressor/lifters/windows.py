@@ -19,20 +19,24 @@ import torch
 from torch import Tensor, nn
 
 from regressor.lifters import inference, plain
-from regressor.skeletons import mirror
+from regressor.skeletons import H36M17_PARENTS, mirror
 
 MIRROR = mirror("h36m17")
+BONES_M = 4.143  # the lengths of the default body's bones between these joints, added up
 
 
 @dataclass(frozen=True)
 class LifterInput:
     """What a lifter's weights expect: coordinates ("screen" or "centred"), frames a second, and
     whether they were trained with a detector's confidence (else a third channel is all ones).
+
+    metric: they answer in metres; else in the picture's units, as MotionBERT's do.
     """
 
     coordinates: str = "screen"
     fps: float = 50.0
     confidence: bool = False
+    metric: bool = True
 
 
 def to_rays(keypoints: Tensor, intrinsics: Tensor) -> Tensor:
@@ -170,4 +174,12 @@ def lift(
                 network, expects.coordinates, seen, picture, flip, overlap, precision
             )
         joints[phase::phases] = part
-    return resample(joints.numpy(), grid, times)
+    lifted = resample(joints.numpy(), grid, times)
+    return lifted if expects.metric else person_sized(lifted)
+
+
+def person_sized(joints: np.ndarray) -> np.ndarray:
+    """Joints (T, 17, 3) about the root, in any unit, as large as the default body in each frame."""
+    bones = (joints - joints[:, [max(parent, 0) for parent in H36M17_PARENTS]])[:, 1:]
+    size = np.linalg.norm(bones, axis=-1).sum(-1)[:, None, None]
+    return joints * (BONES_M / np.maximum(size, 1e-6)).astype(joints.dtype)

@@ -8,15 +8,19 @@ import pytest
 import torch
 from torch import nn
 
-from regressor import lifters
+from regressor import checkpoints, lifters
 from regressor.lifters.windows import (
     MIRROR,
     LifterInput,
     Picture,
     centre,
     lift,
+    person_sized,
     resample,
 )
+from regressor.lifting import load_lifter
+from regressor.smpl import load_body
+from regressor.smpl.landmarks import RidingLandmarks
 
 FRAMES = 9
 INTRINSICS = np.array([[800.0, 0, 480], [0, 800.0, 270], [0, 0, 1]])
@@ -157,3 +161,26 @@ def test_the_readme_lifts_keypoints():
     names = {"keypoints": np.random.default_rng(0).uniform(400, 600, (30, 17, 2))}
     exec(code, names)
     assert names["joints"].shape == (30, 17, 3) and np.isfinite(names["joints"]).all()
+
+
+def test_answers_in_the_picture_s_units_become_as_large_as_a_person():
+    body = load_body()
+    rest = torch.eye(3).repeat(1, 24, 1, 1)
+    joints = RidingLandmarks(body, "h36m17")(rest, body.rest_joints[None], torch.zeros(10)).numpy()
+    joints = joints - joints[:, :1]
+    seen = np.concatenate([0.2 * joints, 0.4 * joints])
+    np.testing.assert_allclose(person_sized(seen), np.concatenate([joints, joints]), atol=1e-3)
+    assert np.isfinite(person_sized(0 * joints)).all()
+
+
+def test_motionbert_s_weights_are_known_to_answer_in_the_picture_s_units(tmp_path):
+    network = lifters.create("motionbert", frames=9, dim=64, depth=1)
+    torch.save({"model_pos": network.state_dict()}, tmp_path / "authors.bin")
+    assert not load_lifter("motionbert", tmp_path / "authors.bin", "cpu")[1].metric
+    card = {"coordinates": "screen", "fps": 50.0}
+    for unit in ("m", "picture"):
+        file, options = tmp_path / f"{unit}.safetensors", {"frames": 9, "dim": 64, "depth": 1}
+        checkpoints.save(
+            network, file, name="motionbert", options=options, card={**card, "unit": unit}
+        )
+        assert load_lifter("motionbert", file, "cpu")[1].metric == (unit == "m")

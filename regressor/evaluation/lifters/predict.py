@@ -160,12 +160,12 @@ def predict(
     frame do so for each. MPI-INF-3DHP's frames count once, and its predicted root is set to 0. In
     MotionBERT's file of Human3.6M what doesn't fill a last window isn't scored.
 
-    Answers in the picture's units are in metres where the set has their scale.
+    Answers in the picture's units are in metres by the set's scale, where it has one; lifted, they
+    are as large as a person is.
     """
-    if protocol == "published":
-        lifted = _published(candidate, sequence, found, flip)
-    else:
-        lifted = _lifted(candidate, sequence, found, flip, precision)
+    if protocol == "lifted":
+        return _lifted(candidate, sequence, found, flip, precision)
+    lifted = _published(candidate, sequence, found, flip)
     if sequence.scale is not None and candidate.in_picture:
         lifted.joints *= sequence.scale[lifted.frames, None, None]
     return lifted
