@@ -45,7 +45,7 @@ def test_only_people_whose_feet_are_seen_are_put_on_one_floor(ankles):
     first, second = (motion.camera_extrinsics[0] for motion in motions)
     centres = [-view[:3, :3].T @ view[:3, 3] for view in (first, second)]
     assert np.allclose(first[:3, :3], second[:3, :3], atol=1e-5)
-    assert centres[0][2] == pytest.approx(centres[1][2], abs=0.02)
+    assert centres[0][2] == pytest.approx(centres[1][2], abs=0.03)
     seen = second[:3, :3] @ motions[1].joints[0, 0] + second[:3, 3]
     moved = np.linalg.norm(seen - fits[1].pelvis[0].numpy())
     feet = motions[1].joints[0, [10, 11], 2].min()

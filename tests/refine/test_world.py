@@ -145,8 +145,18 @@ def test_people_far_apart_tell_the_floor_s_slope_and_near_ones_hardly():
     leaning = np.array([np.sin(lean), -np.cos(lean), 0.0])
     far = level_with(leaning, np.array([[-2.5, 1.2, 3.0], [2.5, 1.2, 3.0]]))
     near = level_with(leaning, np.array([[-0.2, 1.2, 3.0], [0.2, 1.2, 3.0]]))
-    assert np.degrees(np.arccos(far @ up)) < 1.6
+    assert np.degrees(np.arccos(far @ up)) < 0.8
     assert 5 < np.degrees(np.arccos(near @ up)) < 6
     # Feet one behind the other say nothing of a lean aside.
     behind = level_with(leaning, np.array([[0.0, 1.2, 3.0], [0.0, 1.2, 6.0]]))
     np.testing.assert_allclose(behind, leaning, atol=1e-6)
+
+
+def test_feet_far_below_tell_less_of_the_floor_s_slope():
+    """There a distance that is a little wrong is a large step up or down."""
+    leaning = np.array([np.sin(0.1), -np.cos(0.1), 0.0])
+    low, high = (
+        level_with(leaning, np.array([[-2.5, height, 6.0], [2.5, height, 6.0]]))[0]
+        for height in (1.2, 4.0)
+    )
+    assert 0 < low < 0.015 and 0.04 < high < 0.07
