@@ -41,6 +41,7 @@ from rendering.perspective import Crop, plain_crop, turned_crop
 BATCH = 16
 AHEAD = 2 * BATCH  # crops that are made while the network works
 CONFIDENT = 0.3
+LEGS = ("hip", "knee", "ankle")
 MARGIN = 1.2  # of the box about the keypoints, as the data sets' boxes were made
 STEADY_S = 0.1  # a box that trembles makes the body tremble
 MEAN_FILE = "smpl_mean_params.npz"
@@ -186,7 +187,10 @@ def cuts_of(shot: Shot, crops: Crop, size: int) -> Iterator[np.ndarray]:
 
 def given_by(network: nn.Module, track: Track, crops: Crop, size: int) -> Tensor | None:
     """The track's keypoints (T, 24, 3) in crops of `size` px, x, y in -1..1, 1 where they are sure,
-    for a network that takes them."""
+    for a network that takes them.
+
+    Legs are given where the detector only guesses them, too: small networks guess worse.
+    """
     if not getattr(network, "takes_keypoints", False):
         return None
     names = skeletons.JOINTS[track.skeleton]
@@ -194,7 +198,9 @@ def given_by(network: nn.Module, track: Track, crops: Crop, size: int) -> Tensor
     points = torch.as_tensor(track.keypoints[:, picked]).double()
     points = torch.cat([points, torch.ones_like(points[..., :1])], dim=-1) @ crops.matrix.mT
     places = 2 / size * points[..., :2] / points[..., 2:] - 1
-    sure = torch.as_tensor(track.confidence[:, picked] > CONFIDENT)
+    legs = np.array([name.endswith(LEGS) for name in skeletons.COCO17])
+    sure = track.confidence[:, picked] > CONFIDENT
+    sure = torch.as_tensor(sure | (legs & track.observed[:, None]))
     sure &= (places.abs() < 1).all(dim=-1)
     given = torch.zeros(len(track), len(J24), 3)
     given[:, GIVEN] = torch.cat([places, sure[..., None]], dim=-1).float()

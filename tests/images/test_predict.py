@@ -126,13 +126,15 @@ def test_a_network_that_takes_keypoints_is_given_the_detectors(walk, video, came
             return super().forward(inputs)
 
     unsure = track.confidence.copy()
-    unsure[2, skeletons.MEDIAPIPE33.index("left_hip")] = 0.1
+    for name in ("left_elbow", "left_hip"):
+        unsure[2, skeletons.MEDIAPIPE33.index(name)] = 0.1
     fitted(
         walk, video, camera, body, replace(track, confidence=unsure),
         network=Taking(rotations, betas),
     )  # fmt: skip
-    given, wrist, hip = torch.cat(asked), J24.index("right_wrist"), J24.index("left_hip")
-    assert given[2, hip, 2] == 0 and given[3, hip, 2] == 1
+    given, wrist, elbow = torch.cat(asked), J24.index("right_wrist"), J24.index("left_elbow")
+    assert given[2, elbow, 2] == 0 and given[3, elbow, 2] == 1
+    assert given[2:4, J24.index("left_hip"), 2].all()  # of legs guesses count as well
     centre, side = predict.boxes_of(track, FPS)
     points = track.keypoints[:, skeletons.MEDIAPIPE33.index("right_wrist")]
     places = (points - centre) / (side[:, None] / 2)
