@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from regressor.errors import PosecastError
 from regressor.lifters import inference
 from regressor.lifters.uao import distance
 from regressor.lifters.windows import (
@@ -123,8 +124,14 @@ def refine(
     confidence (T, 17) weighs the keypoints; seen (17, 17): from joints to the points that the
     keypoints are of (`smpl.seen`), nothing for the same; roots (T, 3) m: the pelvis' true places in
     the camera's axes; camera: what to tell of where the intrinsics are from. The network must be in
-    eval mode. The track must not contain a cut.
+    eval mode. The track must not contain a cut. Raises PosecastError for a network that doesn't
+    answer in metres.
     """
+    if not expects.metric:
+        raise PosecastError(
+            "UAO compares bones in metres, and this network (MotionBERT's weights, say) doesn't "
+            "answer in them: leave --refine out, or name another lifter."
+        )
     options = options or Options()
     track = Track(network, expects, keypoints, times, picture, confidence, seen, roots)
     pieces = list(track.pieces(options.piece))

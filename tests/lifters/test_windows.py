@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from regressor import checkpoints, lifters
+from regressor.errors import PosecastError
 from regressor.lifters.windows import (
     MIRROR,
     LifterInput,
@@ -19,6 +20,7 @@ from regressor.lifters.windows import (
     resample,
 )
 from regressor.lifting import load_lifter
+from regressor.refine import uao_track
 from regressor.smpl import load_body
 from regressor.smpl.landmarks import RidingLandmarks
 
@@ -184,3 +186,9 @@ def test_motionbert_s_weights_are_known_to_answer_in_the_picture_s_units(tmp_pat
             network, file, name="motionbert", options=options, card={**card, "unit": unit}
         )
         assert load_lifter("motionbert", file, "cpu")[1].metric == (unit == "m")
+
+
+def test_uao_refuses_answers_that_are_not_in_metres(network):
+    expects = LifterInput("screen", metric=False)
+    with pytest.raises(PosecastError, match="doesn't answer in them"):
+        uao_track.refine(network, expects, np.zeros((3, 17, 2)), np.arange(3) / 50, PICTURE)
