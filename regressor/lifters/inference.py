@@ -24,7 +24,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 # the root (0.4 m or so). Mirroring and overlapping windows then average it further down.
 TOLERANCE = 0.01
 # Keypoints in a batch: what fits a processor's caches, and what fills a GPU.
-_KEYPOINTS = {"cpu": 2**12, "cuda": 2**19}
+_KEYPOINTS = {"cpu": 2**13, "cuda": 2**19}
 _CHUNK = 2048  # frames that a convolution answers for in one call
 _PROBE_S = 0.3
 _MIRROR = mirror("h36m17")
