@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from regressor.errors import FileFormatError, PosecastError
+from regressor.errors import FileFormatError, PosecastError, first_few
 from regressor.files import replacing
 from regressor.methods import table
 from regressor.safe_pickle import Dropped, refusal
@@ -146,10 +146,7 @@ def _compare(source: str, found: Mapping[str, Tensor], wanted: Mapping[str, Tens
 
 
 def _listed(sentence: str, items: list[str], most: int = 3) -> str:
-    if not items:
-        return ""
-    more = f" and {len(items) - most} more" if len(items) > most else ""
-    return sentence.format(", ".join(items[:most]) + more)
+    return sentence.format(first_few(items, most)) if items else ""
 
 
 def _parts(file: Path) -> list[Path]:

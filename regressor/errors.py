@@ -15,3 +15,9 @@ class NoPersonError(PosecastError):
 
 class FileFormatError(PosecastError):
     """A file is not what it should be: a body, a checkpoint, a Motion."""
+
+
+def first_few(names: list[str], most: int = 8) -> str:
+    """Names for a sentence: the first of them, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -18,7 +18,7 @@ from regressor.data import asf_amc, bvh, mocap
 from regressor.data.archives import Tree, keys_of, load_archive
 from regressor.data.lifting import Motion17, build_motions
 from regressor.data.sequences import LiftingSet
-from regressor.errors import FileFormatError, PosecastError
+from regressor.errors import FileFormatError, PosecastError, first_few
 from regressor.lifters.windows import resample
 from regressor.smpl import load_body
 from regressor.smpl.body import Body
@@ -84,7 +84,8 @@ def read(path: Path, split: str, detections: str = "gt", **options) -> LiftingSe
     if not motions:
         raise PosecastError(
             f"{path} has no motion for the {split} split, where {', '.join(chosen.held_out)} are "
-            f"the subjects held out: name others. Its own are {_some(subjects) or 'none'}."
+            "the subjects held out: name others. Its own are "
+            f"{first_few(sorted(subjects)) or 'none'}."
         )
     return LiftingSet("mocap", [], motions=motions)
 
@@ -114,13 +115,6 @@ def subject_of(file: Path) -> str:
     """
     number = re.match(r"0*(\d+)_\d+(_|$)", file.stem)
     return number[1] if number else file.parent.name
-
-
-def _some(subjects: set[str], most: int = 8) -> str:
-    """The first few of them."""
-    names = sorted(subjects)
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _wanted(subject: str, split: str, options: MocapOptions) -> bool:

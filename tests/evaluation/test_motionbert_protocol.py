@@ -14,6 +14,8 @@ from regressor.evaluation.lifters.seen import View, read_test_set
 from regressor.lifters.windows import LifterInput
 from tests.data.lifting_files import write_motionbert
 
+PICTURE = LifterInput("screen", 50.0, metric=False)  # as authors' weights
+
 
 class Flat(nn.Module):
     """Answers x and y as they are seen, without depth; root-relative as MotionBERT's are or not."""
@@ -35,7 +37,7 @@ def test_answers_in_the_picture_s_units_are_scored_in_millimetres(tmp_path):
     found = read_test_set(tmp_path, "gt", None, View())
     (sequences,) = found.conditions.values()
     assert found.groups == ["Directions", "WalkTogether"]
-    candidate = Candidate("flat", Path("f"), "motionbert", Flat(False), LifterInput("screen", 50.0))
+    candidate = Candidate("flat", Path("f"), "motionbert", Flat(False), PICTURE)
     for one in sequences:
         lifted = predict(candidate, one, found, "published", flip=False)
         assert len(lifted.frames) == 18
@@ -49,7 +51,7 @@ def test_the_root_of_relative_weights_is_set_to_0_alone(tmp_path):
     write_motionbert(tmp_path / FILE, frames=9, depth=0)
     found = read_test_set(tmp_path, "gt", None, View())
     one = found.conditions["gt"][0]
-    candidate = Candidate("flat", Path("f"), "motionbert", Flat(True), LifterInput("screen", 50.0))
+    candidate = Candidate("flat", Path("f"), "motionbert", Flat(True), PICTURE)
     lifted = predict(candidate, one, found, "published", flip=False)
     assert one.scale is not None
     off = lifted.joints - (one.joints - one.joints[:, :1])

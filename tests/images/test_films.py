@@ -22,16 +22,8 @@ FRAMES, FPS = 24, 25.0
 BODY = load_body()
 BETAS = torch.tensor([0.6, -0.5, 0.4, 0.3, -0.3, 0.2, 0, 0, 0.1, -0.1])
 TURNED = torch.diag(torch.tensor([1.0, -1.0, -1.0]))  # upright and facing the camera
+pytestmark = pytest.mark.usefixtures("one_thread")
 NO_VIDEO: Any = None  # what the pictures said is known already
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """So few frames are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

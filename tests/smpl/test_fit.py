@@ -20,6 +20,7 @@ INTRINSICS = np.array([[900.0, 0, 480], [0, 900.0, 360], [0, 0, 1]])
 BETAS = torch.tensor([0.6, -0.5, 0.4, 0.3, -0.3, 0.2, 0, 0, 0.1, -0.1])
 FPS = 25.0
 TURNED = torch.diag(torch.tensor([1.0, -1.0, -1.0]))  # upright and facing the camera
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @dataclass
@@ -56,15 +57,6 @@ def seen(frames: int) -> Seen:
     pixels = pixels[..., :2] / pixels[..., 2:]
     boxes = np.concatenate([pixels.min(1), pixels.max(1)], axis=1)
     return Seen(joints, (human - human[:, :1]).numpy(), pixels, boxes)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """So few frames are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

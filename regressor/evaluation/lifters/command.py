@@ -10,7 +10,7 @@ import numpy as np
 from regressor.command import check_output
 from regressor.data import mocap
 from regressor.data.sequences import LiftingSequence
-from regressor.errors import PosecastError
+from regressor.errors import PosecastError, first_few
 from regressor.evaluation.lifters import costs, report
 from regressor.evaluation.lifters.predict import (
     Candidate,
@@ -114,10 +114,10 @@ def _remarks(one: Candidate, found: TestSet) -> list[str]:
     if one.card.get("held_out") == "the test split":  # it learned from a data set, not from motions
         return []
     if seen := [subject for subject in found.subjects if subject not in kept]:
-        said = f"only {_some(kept)} as held out" if kept else "nobody as held out"
+        said = f"only {first_few(kept)} as held out" if kept else "nobody as held out"
         return [
-            f"{one.label} may have learned from subject {_some(seen)}: its card names {said}, and "
-            "--held-out says whom to judge on."
+            f"{one.label} may have learned from subject {first_few(seen)}: its card names {said}, "
+            "and --held-out says whom to judge on."
         ]
     return []
 
@@ -128,11 +128,6 @@ def _held_out(card: dict[str, Any]) -> list[str]:
         return [str(subject) for subject in card["held_out_subjects"]]
     word, _, names = str(card.get("held_out", "")).partition(" ")
     return names.split(", ") if word == "subjects" else []
-
-
-def _some(names: list[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _judge(

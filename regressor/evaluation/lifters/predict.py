@@ -53,8 +53,7 @@ class Candidate:
     @property
     def in_picture(self) -> bool:
         """Whether it answers in half widths of the picture, as MotionBERT's authors' weights do."""
-        known = self.card.get("unit") == "picture"
-        return known if self.card else self.method.endswith("motionbert")
+        return not self.expects.metric
 
 
 @dataclass
